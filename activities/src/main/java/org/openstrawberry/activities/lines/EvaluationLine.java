@@ -1,0 +1,24 @@
+package org.openstrawberry.activities.lines;
+
+import java.util.Optional;
+
+/**
+ * A line of {@code evaluation.jsonl}: an answer to a held-out prompt.
+ *
+ * @param prompt number among the held-out prompts, from 0
+ * @param sample 0 is the greedy answer, the sampled ones count from 1
+ * @param promptText the prompt
+ * @param text the answer without special tokens
+ * @param tokens its length, the end-of-sequence token included
+ * @param ended whether it ended by itself
+ */
+public record EvaluationLine(
+        int iteration,
+        int prompt,
+        int sample,
+        String promptText,
+        String text,
+        int tokens,
+        boolean ended,
+        Optional<Double> reward,
+        Optional<String> error) {}

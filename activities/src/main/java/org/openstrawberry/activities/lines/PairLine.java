@@ -1,0 +1,33 @@
+package org.openstrawberry.activities.lines;
+
+/**
+ * A line of {@code pairs.jsonl}: a preference, readable by people and by TRL ({@code prompt}, {@code chosen},
+ * {@code rejected}).
+ *
+ * @param promptNumber number in the iteration's batch
+ * @param pair k: the k-th preferred with the k-th unpreferred, from 1
+ * @param prompt text
+ * @param chosen text of the preferred completion
+ * @param rejected text of the unpreferred one
+ * @param chosenRank place among the prompt's scored sequences, from 1
+ * @param chosenBranch its number among the prompt's sequences
+ * @param promptIds tokens
+ * @param chosenIds tokens, the end-of-sequence token included where there is one
+ * @param rejectedIds likewise
+ */
+public record PairLine(
+        int iteration,
+        int promptNumber,
+        int pair,
+        String prompt,
+        String chosen,
+        String rejected,
+        double chosenReward,
+        double rejectedReward,
+        int chosenRank,
+        int rejectedRank,
+        int chosenBranch,
+        int rejectedBranch,
+        int[] promptIds,
+        int[] chosenIds,
+        int[] rejectedIds) {}

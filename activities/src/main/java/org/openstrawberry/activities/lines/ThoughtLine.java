@@ -1,0 +1,12 @@
+package org.openstrawberry.activities.lines;
+
+/**
+ * A line of {@code thoughts-SS.jsonl}: one sampled sequence.
+ *
+ * @param prompt number in the iteration's batch
+ * @param branch number among the prompt's sequences, from 0
+ * @param ids generated tokens, the end-of-sequence token included where there is one
+ * @param text the same without special tokens
+ * @param ended whether it ended by itself
+ */
+public record ThoughtLine(int iteration, int prompt, int branch, int[] ids, String text, boolean ended) {}

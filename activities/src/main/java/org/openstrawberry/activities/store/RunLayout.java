@@ -1,0 +1,80 @@
+package org.openstrawberry.activities.store;
+
+import java.util.Locale;
+
+/** The names of a run directory's files, relative to it. */
+public final class RunLayout {
+    /** The resolved run file. */
+    public static final String RUN_FILE = "run.yaml";
+    /** Hashes of the files that the run was started with. */
+    public static final String INPUTS = "inputs.json";
+    /** Settings that were changed since the start. */
+    public static final String CHANGES = "changes.jsonl";
+    /** One row an iteration. */
+    public static final String METRICS = "metrics.jsonl";
+    /** How the run ended. */
+    public static final String RESULT = "result.json";
+    /** The policy that came out, a Hugging Face directory. */
+    public static final String POLICY = "policy";
+    /** The processes' log. */
+    public static final String LOG = "log";
+    /** Held by the process that works on the run. */
+    public static final String LOCK = ".lock";
+    /** States of the policy. */
+    public static final String CHECKPOINTS = "checkpoints";
+    /** One folder an iteration. */
+    public static final String ITERATIONS = "iterations";
+
+    private RunLayout() {}
+
+    public static String iteration(int iteration) {
+        return numbered(ITERATIONS + "/%06d", iteration);
+    }
+
+    /** State and metrics after the iteration: present once all its steps are done. */
+    public static String iterationRecord(int iteration) {
+        return iteration(iteration) + "/iteration.json";
+    }
+
+    public static String prompts(int iteration) {
+        return iteration(iteration) + "/prompts.jsonl";
+    }
+
+    public static String thoughts(int iteration, int shard) {
+        return iteration(iteration) + numbered("/thoughts-%02d.jsonl", shard);
+    }
+
+    public static String scores(int iteration, int shard) {
+        return iteration(iteration) + numbered("/scores-%02d.jsonl", shard);
+    }
+
+    public static String pairs(int iteration) {
+        return iteration(iteration) + "/pairs.jsonl";
+    }
+
+    public static String step(int iteration) {
+        return iteration(iteration) + "/step.json";
+    }
+
+    public static String reference(int iteration) {
+        return iteration(iteration) + "/reference.json";
+    }
+
+    public static String evaluation(int iteration) {
+        return iteration(iteration) + "/evaluation.jsonl";
+    }
+
+    /** The state after an iteration. */
+    public static String checkpoint(int iteration) {
+        return numbered(CHECKPOINTS + "/%06d", iteration);
+    }
+
+    /** The state after so many steps of the warm-up. */
+    public static String warmUpCheckpoint(int step) {
+        return numbered(CHECKPOINTS + "/warmup-%06d", step);
+    }
+
+    private static String numbered(String format, int number) {
+        return String.format(Locale.ROOT, format, number);
+    }
+}

@@ -1,0 +1,52 @@
+package org.openstrawberry.config;
+
+import com.fasterxml.jackson.databind.node.TextNode;
+import java.util.List;
+
+/** The checks that the records' constructors share; each failure names the key, the rule and what was found. */
+final class Check {
+    private static final int LONGEST = 80;
+
+    private Check() {}
+
+    static void that(boolean holds, String key, String rule, Object found) {
+        if (!holds) {
+            throw new SettingException(key, "must be " + rule + ", found " + show(found));
+        }
+    }
+
+    static void atLeast(int minimum, String key, int found) {
+        that(found >= minimum, key, "at least " + minimum, found);
+    }
+
+    static void positive(String key, double found) {
+        that(found > 0 && Double.isFinite(found), key, "> 0", found);
+    }
+
+    static void notNegative(String key, double found) {
+        that(found >= 0 && Double.isFinite(found), key, "at least 0", found);
+    }
+
+    static void notBlank(String key, String found) {
+        that(!found.isBlank(), key, "a text that is not empty", found);
+    }
+
+    /** The decay rates of Adam's two running means. */
+    static void betas(List<Double> found) {
+        boolean holds = found.size() == 2 && found.stream().allMatch(beta -> beta >= 0 && beta < 1);
+        that(holds, "betas", "two numbers, each at least 0 and below 1", found);
+    }
+
+    /** A text in quotes, on one line whatever it holds, cut where it is long. */
+    static String quoted(String text) {
+        String cut = text.length() <= LONGEST ? text : text.substring(0, LONGEST) + "…";
+        return TextNode.valueOf(cut).toString();
+    }
+
+    private static String show(Object found) {
+        if (found instanceof Double number && number == Math.rint(number) && Math.abs(number) < 1e15) {
+            return Long.toString(number.longValue());
+        }
+        return found instanceof String text ? quoted(text) : found.toString();
+    }
+}

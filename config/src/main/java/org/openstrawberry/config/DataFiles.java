@@ -1,0 +1,124 @@
+package org.openstrawberry.config;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectReader;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
+
+/** The data of a run: JSON-lines files in UTF-8, one object a line, blank lines of no account. */
+public final class DataFiles {
+
+    private static final ObjectReader LINE = JsonMapper.builder()
+            .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+            .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+            .build()
+            .reader();
+
+    private DataFiles() {}
+
+    /**
+     * Reads prompts to train on or held out.
+     *
+     * @param jsonl the file
+     * @param promptField the field that holds the prompt
+     * @return all rows, at least one
+     * @throws InvalidInputException if the file cannot be read, a line is at fault, or there is no row
+     */
+    public static List<PromptRow> readPrompts(Path jsonl, String promptField) {
+        List<PromptRow> rows = new ArrayList<>();
+        forEachObject(jsonl, line -> {
+            Map<String, JsonNode> fields = new LinkedHashMap<>();
+            line.json().properties().forEach(field -> fields.put(field.getKey(), field.getValue()));
+            rows.add(new PromptRow(rows.size(), line.number(), line.prompt(promptField), fields));
+        });
+        return requireRows(rows, jsonl, "prompts");
+    }
+
+    /**
+     * Reads the warm-up's examples: {@code prompt} and {@code completion}; further fields are of no account.
+     *
+     * @param jsonl the file
+     * @return all rows, at least one
+     * @throws InvalidInputException if the file cannot be read, a line is at fault, or there is no row
+     */
+    public static List<WarmupRow> readWarmup(Path jsonl) {
+        List<WarmupRow> rows = new ArrayList<>();
+        forEachObject(
+                jsonl, line -> rows.add(new WarmupRow(rows.size(), line.prompt("prompt"), line.text("completion"))));
+        return requireRows(rows, jsonl, "warm-up lines");
+    }
+
+    /** One line's object and where it stands. */
+    private record Line(int number, String place, JsonNode json) {
+
+        String prompt(String field) {
+            String prompt = text(field);
+            if (prompt.isEmpty()) {
+                throw new InvalidInputException(place + ": field " + Check.quoted(field) + " is empty");
+            }
+            return prompt;
+        }
+
+        String text(String field) {
+            JsonNode value = json.get(field);
+            if (value == null) {
+                List<String> found = new ArrayList<>();
+                json.fieldNames().forEachRemaining(name -> found.add(Check.quoted(name)));
+                throw new InvalidInputException(place + ": field " + Check.quoted(field) + " is missing; found "
+                        + (found.isEmpty() ? "no fields" : "fields " + String.join(", ", found)));
+            }
+            if (!value.isTextual()) {
+                throw new InvalidInputException(
+                        place + ": field " + Check.quoted(field) + ": expected a text, found " + shown(value));
+            }
+            return value.textValue();
+        }
+    }
+
+    private static void forEachObject(Path file, Consumer<Line> consumer) {
+        TextFiles.forEachLine(file, (number, text) -> {
+            if (!text.isBlank()) {
+                String place = file + ":" + number;
+                consumer.accept(new Line(number, place, object(text, place)));
+            }
+        });
+    }
+
+    private static JsonNode object(String text, String place) {
+        try {
+            JsonNode json = LINE.readTree(text);
+            if (!json.isObject()) {
+                throw new InvalidInputException(place + ": expected a JSON object, found " + shown(json));
+            }
+            return json;
+        } catch (JsonProcessingException e) {
+            String problem = e.getOriginalMessage().replaceAll("\\s+", " ");
+            throw new InvalidInputException(place + ": not valid JSON: " + problem, e);
+        }
+    }
+
+    private static <T> List<T> requireRows(List<T> rows, Path file, String what) {
+        if (rows.isEmpty()) {
+            throw new InvalidInputException(file + ": holds no " + what);
+        }
+        return List.copyOf(rows);
+    }
+
+    private static String shown(JsonNode value) {
+        if (value.isObject()) {
+            return "an object";
+        }
+        if (value.isArray()) {
+            return "a list";
+        }
+        return value.isTextual() ? Check.quoted(value.textValue()) : value.toString();
+    }
+}

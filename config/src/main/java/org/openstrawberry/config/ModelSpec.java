@@ -1,0 +1,41 @@
+package org.openstrawberry.config;
+
+import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.annotation.JsonPropertyDescription;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies.KebabCaseStrategy;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import java.util.regex.Pattern;
+
+/**
+ * The policy to start from and where it is computed.
+ *
+ * @param policy absolute path of a Hugging Face model directory
+ * @param dtype number format of the weights during training
+ * @param device {@code cpu}, {@code cuda} or {@code cuda:N}
+ * @param threads threads of one tensor operation, at least 1; part of the specification because sums depend on it
+ */
+@JsonNaming(KebabCaseStrategy.class)
+public record ModelSpec(
+        @JsonPropertyDescription("the path of a Hugging Face model directory")
+        String policy,
+
+        Dtype dtype,
+        String device,
+        int threads) {
+
+    private static final Pattern DEVICE = Pattern.compile("cpu|cuda(:[0-9]{1,3})?");
+
+    /** Number format of weights, gradients and optimiser state. */
+    public enum Dtype {
+        /** IEEE 754 single precision. */
+        @JsonProperty("float32")
+        FLOAT32
+    }
+
+    /** Checks device and threads. */
+    public ModelSpec {
+        Check.notBlank("policy", policy);
+        Check.that(DEVICE.matcher(device).matches(), "device", "cpu, cuda or cuda:N", device);
+        Check.atLeast(1, "threads", threads);
+    }
+}

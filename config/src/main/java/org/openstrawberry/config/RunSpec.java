@@ -1,0 +1,72 @@
+package org.openstrawberry.config;
+
+import com.fasterxml.jackson.databind.PropertyNamingStrategies.KebabCaseStrategy;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import java.util.Optional;
+import java.util.regex.Pattern;
+
+/**
+ * Everything that defines a run: two runs of equal specification, on equal data and hardware, end with the same weights.
+ * Read from a run file by {@link RunFile}; components are written in kebab-case there and in JSON. Every constructor
+ * checks its own ranges and throws an {@link IllegalArgumentException} whose message begins with the key at fault.
+ *
+ * @param name letters, digits, dots, dashes and underscores; names the run's directory and workflow
+ * @param seed key of every random number of the run
+ * @param model the policy to start from and where it is computed
+ * @param warmup supervised stage before the first iteration
+ * @param data prompts to train on and prompts held out
+ * @param sampling how many thoughts are sampled, and how
+ * @param reward what scores a thought
+ * @param pairs how scored thoughts become preference pairs
+ * @param dpo the preference loss
+ * @param optimizer how a gradient becomes a step
+ * @param reference when the frozen reference follows the policy
+ * @param until when the run ends
+ * @param evaluation how often held-out prompts are answered
+ * @param checkpoints how often state is stored and how much of it is kept
+ */
+@JsonNaming(KebabCaseStrategy.class)
+public record RunSpec(
+        String name,
+        long seed,
+        ModelSpec model,
+        Optional<WarmupSpec> warmup,
+        DataSpec data,
+        SamplingSpec sampling,
+        RewardSpec reward,
+        PairsSpec pairs,
+        DpoSpec dpo,
+        OptimizerSpec optimizer,
+        ReferenceSpec reference,
+        UntilSpec until,
+        EvaluationSpec evaluation,
+        CheckpointSpec checkpoints) {
+
+    private static final Pattern NAME = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]*");
+
+    /** Checks the name and the rules that span blocks. */
+    public RunSpec {
+        Check.that(
+                NAME.matcher(name).matches(),
+                "name",
+                "letters, digits, '.', '_' and '-', beginning with a letter or digit",
+                name);
+        int needed = 2 * pairs.perPrompt();
+        if (sampling.branches() < needed) {
+            throw new SettingException(
+                    "sampling.branches",
+                    "must be at least 2 × pairs.per-prompt (" + needed + "), found " + sampling.branches(),
+                    "pairs.per-prompt");
+        }
+        if (data.heldOut().isEmpty()) {
+            requireHeldOut("until.held-out-at-least", until.heldOutAtLeast().isPresent());
+            requireHeldOut("until.plateau", until.plateau().isPresent());
+        }
+    }
+
+    private static void requireHeldOut(String key, boolean set) {
+        if (set) {
+            throw new SettingException(key, "needs data.held-out, which is not given", "data.held-out");
+        }
+    }
+}

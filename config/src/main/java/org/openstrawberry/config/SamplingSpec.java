@@ -1,0 +1,60 @@
+package org.openstrawberry.config;
+
+import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies.KebabCaseStrategy;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
+
+/**
+ * How many thoughts an iteration samples, and how.
+ *
+ * @param prompts prompts an iteration (N)
+ * @param branches thoughts a prompt (B)
+ * @param temperature divisor of the logits, above 0
+ * @param topK only the k likeliest tokens; 0: off
+ * @param topP only the likeliest tokens that together reach this probability; 1: off
+ * @param minP only tokens at least this fraction as likely as the likeliest; 0: off
+ * @param maxNewTokens longest completion in tokens, end-of-sequence included
+ * @param shards parts that an iteration's prompts are divided into, each generated and scored as one piece of work
+ * @param branching how the branches of a prompt grow
+ * @param ahead iterations that sampling may run ahead of training
+ * @param waveRows sequences that are computed as one batch
+ */
+@JsonNaming(KebabCaseStrategy.class)
+public record SamplingSpec(
+        int prompts,
+        int branches,
+        double temperature,
+        int topK,
+        double topP,
+        double minP,
+        int maxNewTokens,
+        int shards,
+        Branching branching,
+        int ahead,
+        int waveRows) {
+
+    /** How the branches of a prompt grow. */
+    public enum Branching {
+        /** Independent completions of the prompt. */
+        @JsonProperty("flat")
+        FLAT
+    }
+
+    /** Checks every range. */
+    public SamplingSpec {
+        Check.atLeast(1, "prompts", prompts);
+        Check.atLeast(2, "branches", branches);
+        Check.positive("temperature", temperature);
+        Check.atLeast(0, "top-k", topK);
+        Check.that(topP > 0 && topP <= 1, "top-p", "above 0 and at most 1", topP);
+        Check.that(minP >= 0 && minP < 1, "min-p", "at least 0 and below 1", minP);
+        Check.atLeast(1, "max-new-tokens", maxNewTokens);
+        Check.atLeast(1, "shards", shards);
+        if (shards > prompts) {
+            throw new SettingException(
+                    "shards", "must be at most sampling.prompts (" + prompts + "), found " + shards, "prompts");
+        }
+        Check.that(ahead == 0, "ahead", "0, the only value of this version", ahead);
+        Check.atLeast(1, "wave-rows", waveRows);
+    }
+}

@@ -1,0 +1,58 @@
+package org.openstrawberry.config;
+
+import com.fasterxml.jackson.databind.PropertyNamingStrategies.KebabCaseStrategy;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * When a run ends: at the first of these that is reached.
+ *
+ * @param iterations most iterations
+ * @param lossBelow the smoothed loss is below this
+ * @param heldOutAtLeast held-out accuracy, or mean reward where rewards are not 0 and 1, is at least this
+ * @param plateau this many evaluations in a row brought no new best
+ * @param klAbove the divergence from the policy at the start is above this
+ * @param wallTime time that the run has taken, such as {@code 90m}, {@code 12h} or {@code 2d}; a run stopped so does not
+ *     end with the same weights every time
+ */
+@JsonNaming(KebabCaseStrategy.class)
+public record UntilSpec(
+        int iterations,
+        Optional<Double> lossBelow,
+        Optional<Double> heldOutAtLeast,
+        Optional<Integer> plateau,
+        Optional<Double> klAbove,
+        Optional<String> wallTime) {
+
+    private static final Pattern DURATION = Pattern.compile("([1-9][0-9]{0,8})([smhd])");
+
+    /** Checks every range. */
+    public UntilSpec {
+        Check.atLeast(1, "iterations", iterations);
+        lossBelow.ifPresent(bound -> Check.positive("loss-below", bound));
+        heldOutAtLeast.ifPresent(bound -> Check.that(Double.isFinite(bound), "held-out-at-least", "finite", bound));
+        plateau.ifPresent(evaluations -> Check.atLeast(1, "plateau", evaluations));
+        klAbove.ifPresent(bound -> Check.positive("kl-above", bound));
+        wallTime.ifPresent(UntilSpec::duration);
+    }
+
+    /** {@link #wallTime} as a duration. */
+    public Optional<Duration> wallTimeLimit() {
+        return wallTime.map(UntilSpec::duration);
+    }
+
+    private static Duration duration(String text) {
+        Matcher matcher = DURATION.matcher(text);
+        Check.that(matcher.matches(), "wall-time", "a whole number and s, m, h or d, such as 90m", text);
+        long amount = Long.parseLong(matcher.group(1));
+        return switch (matcher.group(2)) {
+            case "s" -> Duration.ofSeconds(amount);
+            case "m" -> Duration.ofMinutes(amount);
+            case "h" -> Duration.ofHours(amount);
+            default -> Duration.ofDays(amount);
+        };
+    }
+}

@@ -1,0 +1,102 @@
+package org.openstrawberry.model.pretrained;
+
+import ai.djl.ndarray.types.Shape;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.WritableByteChannel;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.openstrawberry.model.Philox;
+import org.openstrawberry.model.safetensors.ElementType;
+import org.openstrawberry.model.safetensors.SafetensorsWriter;
+import org.openstrawberry.model.safetensors.TensorSource;
+
+/**
+ * Fresh weights drawn from a seed, as transformers initialises a Llama: norms are 1, all else is normal with mean 0 and
+ * the configuration's {@code initializer_range} as standard deviation. Each number is a function of the seed, the tensor's
+ * name and the place in it, computed in strict arithmetic: the bytes are the same on every machine.
+ */
+public final class ModelInitializer {
+    private static final int BUFFER_BYTES = 1 << 16;
+
+    private ModelInitializer() {}
+
+    /**
+     * Makes a model directory.
+     *
+     * @param configDirectory has {@code config.json} and {@code tokenizer.json}, which are copied with what goes with them
+     * @param seed of the weights
+     * @param target created if it is not there; files in it are replaced
+     * @throws org.openstrawberry.config.InvalidInputException if the configuration or the tokenizer is missing or broken
+     * @throws java.io.UncheckedIOException if the target cannot be written
+     */
+    public static void init(Path configDirectory, long seed, Path target) {
+        ModelDirectory source = ModelDirectory.openWithoutWeights(configDirectory);
+        Map<String, TensorSource> tensors = new LinkedHashMap<>();
+        source.config().tensorShapes().forEach((name, shape) -> {
+            boolean norm = name.endsWith("norm.weight");
+            tensors.put(
+                    name,
+                    norm
+                            ? new Ones(shape)
+                            : new Normal(
+                                    shape,
+                                    Philox.seed(seed, "initial weights of " + name),
+                                    source.config().initializerRange()));
+        });
+        source.copyWithoutWeights(target);
+        SafetensorsWriter.writeStreams(target.resolve(WeightFiles.SINGLE), tensors, SafetensorsWriter.PYTORCH);
+    }
+
+    private interface Float32Source extends TensorSource {
+        float element(long index);
+
+        @Override
+        default ElementType type() {
+            return ElementType.F32;
+        }
+
+        @Override
+        default void writeTo(WritableByteChannel channel) throws IOException {
+            ByteBuffer buffer = ByteBuffer.allocate(BUFFER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+            long elements = shape().size();
+            for (long index = 0; index < elements; index++) {
+                buffer.putFloat(element(index));
+                if (!buffer.hasRemaining() || index == elements - 1) {
+                    buffer.flip();
+                    while (buffer.hasRemaining()) {
+                        channel.write(buffer);
+                    }
+                    buffer.clear();
+                }
+            }
+        }
+    }
+
+    private record Ones(Shape shape) implements Float32Source {
+        @Override
+        public float element(long index) {
+            return 1;
+        }
+    }
+
+    /** Box–Muller in double: elements 2k and 2k + 1 are the cosine and the sine of the block at place k. */
+    private record Normal(Shape shape, long seed, double deviation) implements Float32Source {
+        @Override
+        public float element(long index) {
+            long place = index >>> 1;
+            int[] words = Philox.block(seed, place & 0xFFFFFFFFL, place >>> 32, 0, 0);
+            double radius = StrictMath.sqrt(-2 * StrictMath.log(openUnit(words[0])));
+            double angle = 2 * Math.PI * openUnit(words[1]);
+            double direction = (index & 1) == 0 ? StrictMath.cos(angle) : StrictMath.sin(angle);
+            return (float) (deviation * radius * direction);
+        }
+
+        /** The middle of one of 2³² parts of (0, 1): never 0, whose logarithm is infinite. */
+        private static double openUnit(int word) {
+            return (Integer.toUnsignedLong(word) + 0.5) * 0x1p-32;
+        }
+    }
+}

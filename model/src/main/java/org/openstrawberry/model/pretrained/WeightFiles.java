@@ -1,0 +1,144 @@
+package org.openstrawberry.model.pretrained;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import com.fasterxml.jackson.databind.JsonNode;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.Pattern;
+import org.openstrawberry.config.InvalidInputException;
+import org.openstrawberry.model.safetensors.SafetensorsFile;
+
+/**
+ * Where a model's tensors lie: in one file, or in shards that an index names.
+ *
+ * @param main the file that a missing tensor is reported for: the one file, or the index
+ * @param places file by tensor name
+ */
+record WeightFiles(Path main, Map<String, Path> places) {
+    static final String SINGLE = "model.safetensors";
+    static final String INDEX = "model.safetensors.index.json";
+
+    /** Old checkpoints hold the rotary frequencies, which follow from the configuration; transformers ignores them too. */
+    private static final Pattern IGNORED = Pattern.compile("model\\.layers\\.\\d+\\.self_attn\\.rotary_emb\\.inv_freq");
+
+    /** Finds and checks the weights of a directory, reading headers only. */
+    static WeightFiles find(Path directory, ModelConfig config) {
+        Path single = directory.resolve(SINGLE);
+        Path index = directory.resolve(INDEX);
+        if (Files.exists(single) || !Files.exists(index)) {
+            Map<String, Path> places = new LinkedHashMap<>();
+            try (SafetensorsFile file = SafetensorsFile.open(single)) {
+                check(file, file.names(), config);
+                file.names().forEach(name -> places.put(name, single));
+            }
+            return new WeightFiles(single, places).complete(config);
+        }
+        Map<String, Path> places = placesByIndex(directory, index);
+        for (Path shard : new TreeSet<>(places.values())) {
+            Set<String> names = new TreeSet<>();
+            places.forEach((name, file) -> {
+                if (file.equals(shard)) {
+                    names.add(name);
+                }
+            });
+            try (SafetensorsFile file = SafetensorsFile.open(shard)) {
+                check(file, names, config);
+                for (String name : file.names()) {
+                    if (!names.contains(name)) {
+                        throw new InvalidInputException(
+                                shard + ": tensor \"" + name + "\" is not where " + INDEX + " has it");
+                    }
+                }
+            }
+        }
+        return new WeightFiles(index, places).complete(config);
+    }
+
+    private static Map<String, Path> placesByIndex(Path directory, Path index) {
+        JsonObject json = JsonObject.read(index);
+        JsonObject map = json.object("weight_map")
+                .orElseThrow(() -> json.wrong("weight_map", "an object of shards by tensor name"));
+        Map<String, Path> places = new LinkedHashMap<>();
+        for (Map.Entry<String, JsonNode> entry : map.node().properties()) {
+            String shard = entry.getValue().asText();
+            if (shard.isEmpty() || !Path.of(shard).equals(Path.of(shard).getFileName())) {
+                throw map.wrong(entry.getKey(), "the name of a file in the same directory");
+            }
+            Path file = directory.resolve(shard);
+            if (!Files.exists(file)) {
+                throw new InvalidInputException(
+                        index + ": weight_map names the shard \"" + shard + "\", which does not exist");
+            }
+            places.put(entry.getKey(), file);
+        }
+        return places;
+    }
+
+    private static void check(SafetensorsFile file, Set<String> names, ModelConfig config) {
+        Map<String, Shape> expected = config.tensorShapes();
+        for (String name : names) {
+            if (IGNORED.matcher(name).matches()) {
+                continue;
+            }
+            Shape shape = name.equals(ModelConfig.OUTPUT) && config.tieWordEmbeddings()
+                    ? expected.get(ModelConfig.EMBEDDING)
+                    : expected.get(name);
+            if (shape == null) {
+                throw new InvalidInputException(
+                        file.path() + ": tensor \"" + name + "\" is not part of the model that config.json describes");
+            }
+            if (!file.shape(name).equals(shape)) {
+                throw new InvalidInputException(file.path() + ": tensor \"" + name + "\": found shape "
+                        + file.shape(name) + ", expected " + shape + " by config.json");
+            }
+            if (!file.type(name).readsAsFloat()) {
+                throw new InvalidInputException(file.path() + ": tensor \"" + name + "\": found dtype "
+                        + file.type(name) + ", expected F32, BF16 or F16");
+            }
+        }
+    }
+
+    private WeightFiles complete(ModelConfig config) {
+        for (String name : config.tensorShapes().keySet()) {
+            if (!places.containsKey(name)) {
+                throw new InvalidInputException(main + ": tensor \"" + name + "\" is missing, expected by config.json");
+            }
+        }
+        return this;
+    }
+
+    /** Reads the weights, in the configuration's order. */
+    Weights load(ModelConfig config, NDManager parent) {
+        Map<Path, SafetensorsFile> open = new LinkedHashMap<>();
+        try (NDManager scratch = parent.newSubManager()) {
+            Map<String, NDArray> arrays = new LinkedHashMap<>();
+            for (String name : config.tensorShapes().keySet()) {
+                arrays.put(name, read(name, open, scratch));
+            }
+            if (config.tieWordEmbeddings() && places.containsKey(ModelConfig.OUTPUT)) {
+                NDArray output = read(ModelConfig.OUTPUT, open, scratch);
+                if (!output.contentEquals(arrays.get(ModelConfig.EMBEDDING))) {
+                    throw new InvalidInputException(main + ": tensor \"" + ModelConfig.OUTPUT
+                            + "\" differs from the embedding, expected equal tensors where config.json ties them");
+                }
+            }
+            return Weights.of(parent, arrays);
+        } finally {
+            open.values().forEach(SafetensorsFile::close);
+        }
+    }
+
+    private NDArray read(String name, Map<Path, SafetensorsFile> open, NDManager manager) {
+        Path place = places.get(name);
+        if (place == null) {
+            throw new IllegalStateException("checked to be there: " + name);
+        }
+        return open.computeIfAbsent(place, SafetensorsFile::open).read(name, manager);
+    }
+}

@@ -1,0 +1,103 @@
+package org.openstrawberry.model.training;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDArrays;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.NDScope;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.training.GradientCollector;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.function.UnaryOperator;
+import org.openstrawberry.model.pretrained.Weights;
+import org.openstrawberry.model.transformer.Decoder;
+import org.openstrawberry.model.transformer.Tensors;
+
+/**
+ * The gradients of one step, added up over its micro-batches. They hang on aliases of the weights that live no longer than
+ * the step: the weights themselves never want gradients, so nothing is to be zeroed, and no gradient outlives its step.
+ */
+final class Gradients implements AutoCloseable {
+    /** Keeps the division finite, with the value that PyTorch's clipping uses. */
+    private static final double CLIP_EPSILON = 1e-6;
+
+    private final NDManager memory;
+    private final Map<String, NDArray> aliases = new LinkedHashMap<>();
+
+    Gradients(Weights weights) {
+        memory = weights.newSubManager();
+        weights.asMap().forEach((name, array) -> {
+            NDArray alias = array.stopGradient();
+            alias.attach(memory);
+            alias.setRequiresGradient(true);
+            aliases.put(name, alias);
+        });
+    }
+
+    /** @return owner of what lives as long as the step */
+    NDManager memory() {
+        return memory;
+    }
+
+    /**
+     * Adds the gradient of a loss over a batch's log-probabilities. The loss itself is left to the caller, who knows it in
+     * closed form: it is asked for its slope at the values found.
+     *
+     * @param decoder computes
+     * @param batch its arrays may be freed afterwards
+     * @param slopes from the log-probability of each completion token to the derivative of the loss by it
+     */
+    void add(Decoder decoder, CompletionBatch batch, UnaryOperator<float[]> slopes) {
+        try (NDManager graph = memory.newSubManager();
+                GradientCollector collector = memory.getEngine().newGradientCollector()) {
+            NDArray logProbs = batch.logProbs(decoder, decoder.fuse(aliases, graph)); // [tokens]
+            float[] slope = slopes.apply(logProbs.toFloatArray());
+            // The gradient of Σ slope · logProb is that of the loss.
+            collector.backward(logProbs.mul(Tensors.floats(graph, slope, new Shape(slope.length)))
+                    .sum());
+        }
+    }
+
+    /** @return by the weights' names; zero for a weight that no batch used */
+    Map<String, NDArray> byName() {
+        Map<String, NDArray> gradients = new LinkedHashMap<>();
+        aliases.forEach((name, alias) -> gradients.put(name, alias.getGradient()));
+        return gradients;
+    }
+
+    /**
+     * Scales gradients down so that their norm, over all of them together, is not above a limit.
+     *
+     * @param gradients changed in place
+     * @param clipNorm the limit; 0 is none
+     * @return the norm before
+     * @throws ArithmeticException if it is not finite: a step would destroy the weights
+     */
+    static double clip(Map<String, NDArray> gradients, double clipNorm) {
+        double norm = norm(gradients);
+        if (!Double.isFinite(norm)) {
+            throw new ArithmeticException("the gradient is not finite: its norm is " + norm
+                    + "; a smaller learning rate or a gradient clip may help");
+        }
+        double scale = clipNorm / (norm + CLIP_EPSILON);
+        if (clipNorm > 0 && scale < 1) {
+            gradients.values().forEach(gradient -> gradient.muli((float) scale));
+        }
+        return norm;
+    }
+
+    private static double norm(Map<String, NDArray> gradients) {
+        try (NDScope temporary = new NDScope()) {
+            temporary.suppressNotUsedWarning();
+            NDList squares = new NDList();
+            gradients.values().forEach(gradient -> squares.add(gradient.square().sum()));
+            return Math.sqrt(LogProbs.sum(NDArrays.stack(squares).toFloatArray()));
+        }
+    }
+
+    @Override
+    public void close() {
+        memory.close();
+    }
+}

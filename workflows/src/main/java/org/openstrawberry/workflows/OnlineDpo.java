@@ -1,0 +1,318 @@
+package org.openstrawberry.workflows;
+
+import io.temporal.workflow.Async;
+import io.temporal.workflow.Promise;
+import io.temporal.workflow.Workflow;
+import io.temporal.workflow.WorkflowInit;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.IntStream;
+import org.openstrawberry.config.RunSpec;
+import org.openstrawberry.workflows.Progress.State;
+import org.openstrawberry.workflows.TrainingInput.Carried;
+import org.openstrawberry.workflows.TrainingState.HeldOut;
+import org.openstrawberry.workflows.steps.Evaluation;
+import org.openstrawberry.workflows.steps.Pairs;
+import org.openstrawberry.workflows.steps.PromptActivities.PromptRequest;
+import org.openstrawberry.workflows.steps.PromptBatch;
+import org.openstrawberry.workflows.steps.RankingActivities.RankingRequest;
+import org.openstrawberry.workflows.steps.RewardActivities.ScoreRequest;
+import org.openstrawberry.workflows.steps.RunRef;
+import org.openstrawberry.workflows.steps.Scores;
+import org.openstrawberry.workflows.steps.Step;
+import org.openstrawberry.workflows.steps.ThoughtActivities.ThoughtRequest;
+import org.openstrawberry.workflows.steps.Thoughts;
+import org.openstrawberry.workflows.steps.TrainerActivities;
+import org.openstrawberry.workflows.steps.TrainerActivities.Export;
+import org.openstrawberry.workflows.steps.TrainerActivities.StepRequest;
+
+/**
+ * Online direct preference optimisation as a durable workflow. {@link #train} is the algorithm, step by step; the
+ * numbers are those of {@code docs/algorithm.md}.
+ */
+public final class OnlineDpo implements TrainingWorkflow {
+    static final String GENERATE = "generate";
+
+    /** Rows that queries can still see; older ones are in the run directory. */
+    private static final int KEPT_ROWS = 200;
+
+    private static final int CARRIED_ROWS = 20;
+
+    /** A longer history slows each replay down; the server's own limit is some 50,000 events. */
+    private static final int LONGEST_HISTORY = 8_000;
+
+    private final RunSpec spec;
+    private final RunRef run;
+    private final PhaseClock clock = new PhaseClock(Workflow::currentTimeMillis);
+    private final List<IterationMetrics> rows = new ArrayList<>();
+    private TrainingState state = TrainingState.fresh();
+    private Optional<String> reason = Optional.empty();
+    private boolean pauseAsked;
+    private boolean paused;
+    private boolean stopAsked;
+    private boolean done;
+
+    /** @param input the same that {@link #train} gets */
+    @WorkflowInit
+    public OnlineDpo(TrainingInput input) {
+        spec = input.spec();
+        run = new RunRef(Workflow.getInfo().getWorkflowId(), input.runDirectory());
+        input.carried().ifPresent(carried -> {
+            state = carried.state();
+            rows.addAll(carried.recent());
+            pauseAsked = carried.paused();
+        });
+    }
+
+    @Override
+    public RunResult train(TrainingInput input) {
+        if (input.carried().isEmpty()) {
+            state = Steps.log().open(run);
+        }
+        warmUp();
+        measureBase();
+        reason = Convergence.reason(spec.until(), state);
+        while (reason.isEmpty()) {
+            int iteration = state.iteration() + 1;
+            PromptBatch prompts = samplePrompts(iteration); // 1
+            List<Scores> scores = scoreInShards(thinkInShards(prompts)); // 2, 3
+            Pairs pairs = rankAndPair(prompts, scores); // 4, 5, 6
+            Step step = dpoStep(pairs); // 7, 8, 9, 10, 11
+            refreshReferenceWhenDue(iteration); // 12
+            finishIteration(scores, pairs, step);
+        }
+        return finish();
+    }
+
+    private PromptBatch samplePrompts(int iteration) {
+        clock.enter("sample");
+        return Steps.prompts().samplePrompts(new PromptRequest(run, iteration, spec.sampling().prompts()));
+    }
+
+    /** A shard is scored as soon as it is generated, whatever the others do. */
+    private List<Promise<Scores>> thinkInShards(PromptBatch prompts) {
+        clock.enter(GENERATE);
+        int shards = spec.sampling().shards();
+        List<Promise<Thoughts>> thoughts = IntStream.range(0, shards)
+                .mapToObj(shard -> Async.function(
+                        Steps.thoughts(shardSummary(prompts, "thoughts", shard))::generate,
+                        new ThoughtRequest(run, prompts, shard, spec.sampling())))
+                .toList();
+        List<Promise<Scores>> scores = thoughts.stream()
+                .map(shard -> shard.thenCompose(generated -> Async.function(
+                        Steps.rewards(shardSummary(prompts, "scores", generated.shard()))::score,
+                        new ScoreRequest(run, prompts, generated, spec.reward()))))
+                .toList();
+        Promise.allOf(thoughts).get();
+        return scores;
+    }
+
+    private List<Scores> scoreInShards(List<Promise<Scores>> scores) {
+        clock.enter("score");
+        return scores.stream().map(Promise::get).toList();
+    }
+
+    private Pairs rankAndPair(PromptBatch prompts, List<Scores> scores) {
+        clock.enter("pair");
+        return Steps.ranking()
+                .rankAndPair(new RankingRequest(
+                        run, prompts, scores, spec.pairs(), spec.reward().quorum()));
+    }
+
+    private Step dpoStep(Pairs pairs) {
+        clock.enter("step");
+        return trainer(pairs.iteration(), "DPO step")
+                .dpoStep(new StepRequest(
+                        run, pairs, spec.dpo(), spec.optimizer(), spec.until().iterations()));
+    }
+
+    private void refreshReferenceWhenDue(int iteration) {
+        if (spec.reference().due(iteration)) {
+            clock.enter("refresh");
+            trainer(iteration, "reference").refreshReference(run, iteration, spec.reference());
+        }
+    }
+
+    /** Decides whether the run goes on, evaluates and checkpoints where due, and only then counts the iteration. */
+    private void finishIteration(List<Scores> scores, Pairs pairs, Step step) {
+        int iteration = step.iteration();
+        TrainingState trained = state.after(step).spending(clock.elapsed());
+        reason = Convergence.reason(spec.until(), trained)
+                .or(() -> stopAsked ? Optional.of("stopped by request") : Optional.empty());
+        boolean evaluationDue = isDue(spec.evaluation().every(), iteration) || reason.isPresent();
+        Optional<Evaluation> evaluation = evaluationDue ? evaluate(iteration) : Optional.empty();
+        TrainingState evaluated = evaluation.map(trained::after).orElse(trained);
+        reason = reason.or(() -> Convergence.reason(spec.until(), evaluated));
+        if (isDue(spec.checkpoints().every(), iteration) || reason.isPresent()) {
+            clock.enter("checkpoint");
+            trainer(iteration, "checkpoint").checkpoint(run, iteration, evaluated.bestIteration());
+        }
+        double before = trained.seconds() - state.seconds();
+        IterationMetrics row = MetricsRow.of(scores, pairs, step, evaluation, clock.take());
+        state = evaluated.spending(row.values().getOrDefault("time/iteration", before) - before);
+        log(row);
+        if (reason.isEmpty()) {
+            holdWhilePaused();
+            continueAsNewWhenLong();
+        }
+    }
+
+    private void warmUp() {
+        int steps = warmUpSteps();
+        while (state.warmUpSteps() < steps) {
+            clock.enter("warm-up");
+            holdWhilePaused();
+            state = state.afterWarmUp(trainer(0, "warm-up").warmUp(run, state.warmUpSteps()).step());
+        }
+        trainer(0, "first checkpoint").initialize(run);
+    }
+
+    private void measureBase() {
+        if (state.iteration() == 0) {
+            Optional<Evaluation> evaluation = evaluate(0);
+            state = evaluation.map(state::after).orElse(state);
+            log(MetricsRow.base(evaluation));
+            holdWhilePaused();
+        }
+        clock.take();
+    }
+
+    private Optional<Evaluation> evaluate(int iteration) {
+        if (spec.data().heldOut().isEmpty()) {
+            return Optional.empty();
+        }
+        clock.enter("evaluate");
+        return Optional.of(Steps.evaluation(summary(iteration, "held-out prompts"))
+                .evaluate(run, iteration, spec.evaluation()));
+    }
+
+    private RunResult finish() {
+        clock.enter("export");
+        Export export = trainer(state.iteration(), "policy").export(run, state.iteration());
+        RunResult result =
+                new RunResult(state.iteration(), reason.orElseThrow(), export.path(), export.sha256());
+        Steps.log().finish(run, result);
+        Workflow.await(Workflow::isEveryHandlerFinished);
+        done = true;
+        return result;
+    }
+
+    /** A paused run has a checkpoint behind it, so that its process can be ended without losing a step. */
+    private void holdWhilePaused() {
+        if (!pauseAsked || stopAsked) {
+            return;
+        }
+        if (state.iteration() > 0) {
+            trainer(state.iteration(), "checkpoint").checkpoint(run, state.iteration(), state.bestIteration());
+        }
+        clock.enter("paused");
+        paused = true;
+        Workflow.await(() -> !pauseAsked || stopAsked);
+        paused = false;
+        clock.take();
+    }
+
+    private void continueAsNewWhenLong() {
+        if (Workflow.getInfo().getHistoryLength() > LONGEST_HISTORY
+                || Workflow.getInfo().isContinueAsNewSuggested()) {
+            Workflow.await(Workflow::isEveryHandlerFinished);
+            List<IterationMetrics> recent = rows.subList(Math.max(0, rows.size() - CARRIED_ROWS), rows.size());
+            Carried carried = new Carried(state, List.copyOf(recent), pauseAsked);
+            Workflow.continueAsNew(new TrainingInput(spec, run.directory(), Optional.of(carried)));
+        }
+    }
+
+    @Override
+    public void pause() {
+        pauseAsked = true;
+    }
+
+    @Override
+    public void resume() {
+        pauseAsked = false;
+    }
+
+    @Override
+    public void stop() {
+        stopAsked = true;
+    }
+
+    @Override
+    public Progress progress() {
+        return new Progress(
+                publicState(),
+                clock.phase(),
+                state.warmUpSteps(),
+                warmUpSteps(),
+                state.iteration(),
+                spec.until().iterations(),
+                rows.isEmpty() ? Optional.empty() : Optional.of(rows.get(rows.size() - 1)),
+                state.heldOut().map(HeldOut::value),
+                secondsLeft(),
+                reason);
+    }
+
+    @Override
+    public List<IterationMetrics> history(int after) {
+        return rows.stream().filter(row -> row.iteration() > after).toList();
+    }
+
+    @Override
+    public RunSpec spec() {
+        return spec;
+    }
+
+    private State publicState() {
+        if (done) {
+            return State.DONE;
+        }
+        if (stopAsked) {
+            return State.STOPPING;
+        }
+        if (paused) {
+            return State.PAUSED;
+        }
+        return pauseAsked ? State.PAUSING : State.RUNNING;
+    }
+
+    /** By the pace of the last ten iterations. */
+    private Optional<Double> secondsLeft() {
+        return rows.stream()
+                .skip(Math.max(0, rows.size() - 10))
+                .flatMap(row -> row.value("time/iteration").stream())
+                .mapToDouble(Double::doubleValue)
+                .average()
+                .stream()
+                .mapToObj(pace -> pace * (spec.until().iterations() - state.iteration()))
+                .findFirst();
+    }
+
+    private void log(IterationMetrics row) {
+        Steps.log().record(run, row, state);
+        rows.add(row);
+        if (rows.size() > KEPT_ROWS) {
+            rows.remove(0);
+        }
+    }
+
+    private int warmUpSteps() {
+        return spec.warmup().map(warmup -> warmup.steps()).orElse(0);
+    }
+
+    private static boolean isDue(int every, int iteration) {
+        return every > 0 && iteration % every == 0;
+    }
+
+    private String shardSummary(PromptBatch prompts, String what, int shard) {
+        return summary(prompts.iteration(), what + " " + (shard + 1) + "/" + spec.sampling().shards());
+    }
+
+    private static String summary(int iteration, String what) {
+        return "iteration " + iteration + " · " + what;
+    }
+
+    private static TrainerActivities trainer(int iteration, String what) {
+        return Steps.trainer(summary(iteration, what));
+    }
+}

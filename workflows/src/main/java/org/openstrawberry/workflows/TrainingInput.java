@@ -1,0 +1,23 @@
+package org.openstrawberry.workflows;
+
+import java.util.List;
+import java.util.Optional;
+import org.openstrawberry.config.RunSpec;
+
+/**
+ * What a training workflow starts from.
+ *
+ * @param spec the run's settings, every default filled in
+ * @param runDirectory absolute path
+ * @param carried what a longer run hands over when it continues as new; empty at a start, and then the run directory
+ *     says where the run stands
+ */
+public record TrainingInput(RunSpec spec, String runDirectory, Optional<Carried> carried) {
+    /** A run's start, or its resumption from its directory. */
+    public static TrainingInput start(RunSpec spec, String runDirectory) {
+        return new TrainingInput(spec, runDirectory, Optional.empty());
+    }
+
+    /** @param recent the newest rows, oldest first */
+    public record Carried(TrainingState state, List<IterationMetrics> recent, boolean paused) {}
+}

@@ -1,0 +1,19 @@
+package org.openstrawberry.workflows.steps;
+
+import io.temporal.activity.ActivityInterface;
+import org.openstrawberry.workflows.IterationMetrics;
+import org.openstrawberry.workflows.RunResult;
+import org.openstrawberry.workflows.TrainingState;
+
+/** The run's own log: where it stands, and what it measured. */
+@ActivityInterface
+public interface RunActivities {
+    /** Where the run stands by its directory: after the newest iteration whose row is recorded, or at the start. */
+    TrainingState open(RunRef run);
+
+    /** Appends the row of an iteration to {@code metrics.jsonl}, once, and stores the state after it. */
+    void record(RunRef run, IterationMetrics metrics, TrainingState state);
+
+    /** Stores how the run ended in {@code result.json}. */
+    void finish(RunRef run, RunResult result);
+}

@@ -1,0 +1,12 @@
+package org.openstrawberry.workflows.steps;
+
+/**
+ * The rewards of one shard, beside its thoughts.
+ *
+ * @param artifact {@code iterations/NNNNNN/scores-SS.jsonl}
+ * @param scored sequences with a finite reward
+ * @param quarantined sequences without
+ * @param rewardSum sum of the finite rewards
+ */
+public record Scores(
+        int iteration, Thoughts thoughts, ArtifactRef artifact, int scored, int quarantined, double rewardSum) {}
