@@ -163,7 +163,7 @@ public final class OnlineDpo implements TrainingWorkflow {
         while (state.warmUpSteps() < steps) {
             clock.enter("warm-up");
             holdWhilePaused();
-            state = state.afterWarmUp(trainer(0, "warm-up").warmUp(run, state.warmUpSteps()).step());
+            state = state.withWarmUpSteps(trainer(0, "warm-up").warmUp(run, state.warmUpSteps()).step());
         }
         trainer(0, "first checkpoint").initialize(run);
     }

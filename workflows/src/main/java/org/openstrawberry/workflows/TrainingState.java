@@ -39,7 +39,8 @@ public record TrainingState(
         return new TrainingState(0, 0, Optional.empty(), Optional.empty(), Optional.empty(), 0);
     }
 
-    TrainingState afterWarmUp(int steps) {
+    /** The same with another count of supervised steps. */
+    public TrainingState withWarmUpSteps(int steps) {
         return new TrainingState(steps, iteration, smoothedLoss, kl, heldOut, seconds);
     }
 

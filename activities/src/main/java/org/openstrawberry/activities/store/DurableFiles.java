@@ -124,7 +124,7 @@ public final class DurableFiles {
     }
 
     /** Moves what is damaged out of the way under a name that tells so, and keeps it. */
-    static Path moveAside(Path damaged) throws IOException {
+    public static Path moveAside(Path damaged) throws IOException {
         for (int number = 1; ; number++) {
             Path aside = damaged.resolveSibling(damaged.getFileName() + ".invalid-" + number);
             if (!Files.exists(aside)) {

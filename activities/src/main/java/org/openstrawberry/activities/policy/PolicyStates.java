@@ -1,0 +1,159 @@
+package org.openstrawberry.activities.policy;
+
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.openstrawberry.activities.lines.PairLine;
+import org.openstrawberry.activities.run.Run;
+import org.openstrawberry.activities.store.DamagedArtifactException;
+import org.openstrawberry.activities.store.Json;
+import org.openstrawberry.activities.store.RunLayout;
+import org.openstrawberry.config.DpoSpec;
+import org.openstrawberry.config.OptimizerSpec;
+import org.openstrawberry.config.ReferenceSpec;
+import org.openstrawberry.model.training.DpoStep;
+import org.openstrawberry.model.training.PairLogProbs;
+import org.openstrawberry.model.training.PreferencePair;
+import org.openstrawberry.workflows.steps.ArtifactRef;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Each run's policy as it is in this process's memory. Where it is not there, it is rebuilt: the newest checkpoint at or
+ * before the iteration, then the logged steps once more, with the settings that each was taken with. To be used on the
+ * tensor thread only.
+ */
+public final class PolicyStates implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(PolicyStates.class);
+
+    private final Map<Path, PolicyState> states = new HashMap<>();
+
+    /**
+     * The state after an iteration.
+     *
+     * @throws IllegalStateException if there is no checkpoint to build on
+     * @throws DamagedArtifactException if a logged step in between is missing or damaged
+     */
+    public PolicyState at(Run run, int iteration) {
+        PolicyState state = states.get(run.directory());
+        if (state == null || state.torn() || state.iteration() > iteration) {
+            drop(run);
+            state = load(run, iteration);
+            states.put(run.directory(), state);
+        }
+        while (state.iteration() < iteration) {
+            replay(run, state);
+        }
+        return state;
+    }
+
+    /** Takes the step of an iteration and says what to log of it. */
+    StepFile step(
+            Run run, int iteration, ArtifactRef pairs, DpoSpec dpo, OptimizerSpec optimizer, double learningRate) {
+        PolicyState state = at(run, iteration - 1);
+        List<PreferencePair> preferences = preferences(run.store().verified(pairs));
+        if (preferences.isEmpty()) {
+            state.skip();
+            return new StepFile(
+                    iteration, false, pairs.sha256(), learningRate, dpo, optimizer, Optional.empty(), Map.of());
+        }
+        DpoStep step = state.step(preferences, dpo, optimizer, learningRate);
+        return new StepFile(
+                iteration,
+                true,
+                pairs.sha256(),
+                learningRate,
+                dpo,
+                optimizer,
+                Optional.of(step.logProbs()),
+                metrics(step, dpo.beta(), learningRate));
+    }
+
+    /** Forgets what is in memory. */
+    void drop(Run run) {
+        PolicyState state = states.remove(run.directory());
+        if (state != null) {
+            state.close();
+        }
+    }
+
+    @Override
+    public void close() {
+        states.values().forEach(PolicyState::close);
+        states.clear();
+    }
+
+    private static PolicyState load(Run run, int iteration) {
+        Checkpoints checkpoints = new Checkpoints(run.directory());
+        int from = checkpoints
+                .newestWhole(iteration)
+                .orElseThrow(() -> new IllegalStateException(
+                        run.directory() + ": no whole checkpoint at or before iteration " + iteration));
+        String checkpoint = RunLayout.checkpoint(from);
+        CheckpointInfo info = checkpoints.info(checkpoint).orElseThrow();
+        log.info("iteration {}: policy from the checkpoint of iteration {}", iteration, from);
+        return PolicyState.load(run, checkpoints, checkpoint, RunLayout.checkpoint(0), info);
+    }
+
+    private static void replay(Run run, PolicyState state) {
+        int iteration = state.iteration() + 1;
+        String stepPath = RunLayout.step(iteration);
+        ArtifactRef pairs = whole(run, RunLayout.pairs(iteration));
+        StepFile step = Json.read(run.store().verified(whole(run, stepPath)), StepFile.class);
+        if (!step.pairsSha256().equals(pairs.sha256())) {
+            throw new DamagedArtifactException(run.store().resolve(pairs.path()) + ": SHA-256 is " + pairs.sha256()
+                    + ", expected " + step.pairsSha256() + " by " + stepPath);
+        }
+        log.info("taking the logged step of iteration {} again", iteration);
+        if (step.taken()) {
+            state.step(
+                    preferences(run.store().resolve(pairs.path())),
+                    step.dpo(),
+                    step.optimizer(),
+                    step.learningRate());
+        } else {
+            state.skip();
+        }
+        String reference = RunLayout.reference(iteration);
+        if (run.store().find(reference).isPresent()) {
+            state.refresh(Json.read(run.store().resolve(reference), ReferenceSpec.class));
+        }
+    }
+
+    private static ArtifactRef whole(Run run, String path) {
+        return run.store()
+                .find(path)
+                .orElseThrow(() ->
+                        new DamagedArtifactException(run.store().resolve(path) + ": missing or damaged, expected a log"));
+    }
+
+    private static List<PreferencePair> preferences(Path file) {
+        return Json.readLines(file, PairLine.class).stream()
+                .map(line -> new PreferencePair(line.promptIds(), line.chosenIds(), line.rejectedIds()))
+                .toList();
+    }
+
+    private static Map<String, Double> metrics(DpoStep step, double beta, double learningRate) {
+        double chosen = step.mean(pair -> pair.chosenReward(beta));
+        double rejected = step.mean(pair -> pair.rejectedReward(beta));
+        Map<String, Double> metrics = new LinkedHashMap<>();
+        metrics.put("loss", step.loss());
+        metrics.put("rewards/chosen", chosen);
+        metrics.put("rewards/rejected", rejected);
+        metrics.put("rewards/margins", chosen - rejected);
+        metrics.put(
+                "rewards/accuracies",
+                step.mean(pair -> pair.chosenReward(beta) > pair.rejectedReward(beta) ? 1 : 0));
+        metrics.put("logps/chosen", step.mean(PairLogProbs::policyChosen));
+        metrics.put("logps/rejected", step.mean(PairLogProbs::policyRejected));
+        metrics.put("grad_norm", step.gradNorm());
+        metrics.put("learning_rate", learningRate);
+        metrics.put("beta", beta);
+        metrics.put("objective/kl", step.kl());
+        metrics.put("objective/entropy", step.entropy());
+        return metrics;
+    }
+}

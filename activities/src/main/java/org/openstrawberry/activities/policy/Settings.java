@@ -1,0 +1,56 @@
+package org.openstrawberry.activities.policy;
+
+import org.openstrawberry.config.OptimizerSpec;
+import org.openstrawberry.config.ScheduleSpec;
+import org.openstrawberry.config.WarmupSpec;
+import org.openstrawberry.model.training.LearningRate;
+import org.openstrawberry.model.training.OptimizerSettings;
+
+/** The run's settings in the model's terms. */
+final class Settings {
+    private static final double EPSILON = 1e-8;
+
+    private Settings() {}
+
+    static OptimizerSettings of(OptimizerSpec spec) {
+        return new OptimizerSettings(
+                switch (spec.kind()) {
+                    case SGD -> OptimizerSettings.Kind.SGD;
+                    case ADAM -> OptimizerSettings.Kind.ADAM;
+                    case ADAMW -> OptimizerSettings.Kind.ADAMW;
+                },
+                spec.betas().get(0),
+                spec.betas().get(1),
+                spec.epsilon(),
+                spec.momentum(),
+                spec.weightDecay(),
+                switch (spec.decay()) {
+                    case MATRICES -> OptimizerSettings.Decay.MATRICES;
+                    case ALL -> OptimizerSettings.Decay.ALL;
+                });
+    }
+
+    static OptimizerSettings of(WarmupSpec spec) {
+        return new OptimizerSettings(
+                OptimizerSettings.Kind.ADAMW,
+                spec.betas().get(0),
+                spec.betas().get(1),
+                EPSILON,
+                0,
+                spec.weightDecay(),
+                OptimizerSettings.Decay.MATRICES);
+    }
+
+    static LearningRate schedule(ScheduleSpec spec, double peak, int totalSteps) {
+        return new LearningRate(
+                switch (spec.kind()) {
+                    case CONSTANT -> LearningRate.Shape.CONSTANT;
+                    case LINEAR -> LearningRate.Shape.LINEAR;
+                    case COSINE -> LearningRate.Shape.COSINE;
+                },
+                peak,
+                spec.warmupSteps(),
+                totalSteps,
+                spec.finalFraction());
+    }
+}

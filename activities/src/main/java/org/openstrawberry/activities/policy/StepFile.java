@@ -1,0 +1,28 @@
+package org.openstrawberry.activities.policy;
+
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.openstrawberry.config.DpoSpec;
+import org.openstrawberry.config.OptimizerSpec;
+import org.openstrawberry.model.training.PairLogProbs;
+
+/**
+ * The content of {@code step.json}: what a step was taken with, which is all it takes to take it again, and what it
+ * found.
+ *
+ * @param taken false where there was no pair
+ * @param pairsSha256 of the pairs it learnt from
+ * @param learningRate of this step
+ * @param logps summed log-probs by pair, in the order of {@code pairs.jsonl}
+ * @param metrics as in {@code metrics.jsonl}
+ */
+public record StepFile(
+        int iteration,
+        boolean taken,
+        String pairsSha256,
+        double learningRate,
+        DpoSpec dpo,
+        OptimizerSpec optimizer,
+        Optional<List<PairLogProbs>> logps,
+        Map<String, Double> metrics) {}

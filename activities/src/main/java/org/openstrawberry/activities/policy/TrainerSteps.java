@@ -1,0 +1,181 @@
+package org.openstrawberry.activities.policy;
+
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.IntFunction;
+import org.openstrawberry.activities.prompts.EpochOrder;
+import org.openstrawberry.activities.run.Run;
+import org.openstrawberry.activities.run.Runs;
+import org.openstrawberry.activities.runtime.Tensors;
+import org.openstrawberry.activities.runtime.Timed;
+import org.openstrawberry.activities.store.DurableFiles;
+import org.openstrawberry.activities.store.Hashes;
+import org.openstrawberry.activities.store.Json;
+import org.openstrawberry.activities.store.RunLayout;
+import org.openstrawberry.config.OptimizerSpec;
+import org.openstrawberry.config.ReferenceSpec;
+import org.openstrawberry.config.WarmupRow;
+import org.openstrawberry.config.WarmupSpec;
+import org.openstrawberry.model.pretrained.ModelDirectory;
+import org.openstrawberry.model.training.Sequence;
+import org.openstrawberry.workflows.steps.ArtifactRef;
+import org.openstrawberry.workflows.steps.RunRef;
+import org.openstrawberry.workflows.steps.Step;
+import org.openstrawberry.workflows.steps.TrainerActivities;
+
+/** Changes the policy and stores it. Each step that finds its output there returns it. */
+public final class TrainerSteps implements TrainerActivities, AutoCloseable {
+    private final Runs runs;
+    private final Tensors tensors;
+    private final PolicyStates states;
+    /** By run directory; touched on the tensor thread only. */
+    private final Map<Path, WarmUpState> warmUps = new HashMap<>();
+
+    public TrainerSteps(Runs runs, Tensors tensors, PolicyStates states) {
+        this.runs = runs;
+        this.tensors = tensors;
+        this.states = states;
+    }
+
+    @Override
+    public WarmUp warmUp(RunRef ref, int step) {
+        Run run = runs.open(ref);
+        WarmupSpec spec =
+                run.spec().warmup().orElseThrow(() -> new IllegalStateException("the run has no warm-up"));
+        int end = Math.min(spec.steps(), step + spec.checkpointEvery());
+        Checkpoints checkpoints = new Checkpoints(run.directory());
+        String checkpoint = RunLayout.warmUpCheckpoint(end);
+        Optional<CheckpointInfo> there = checkpoints.info(checkpoint);
+        double loss = there.isPresent()
+                ? there.get().warmUpLoss().orElseThrow()
+                : tensors.call(() -> warmUp(run, spec, checkpoints, step, end));
+        return new WarmUp(end, loss);
+    }
+
+    private double warmUp(Run run, WarmupSpec spec, Checkpoints checkpoints, int step, int end) {
+        WarmUpState held = warmUps.remove(run.directory());
+        if (held != null && held.step() != step) {
+            held.close();
+            held = null;
+        }
+        WarmUpState state = held != null
+                ? held
+                : WarmUpState.load(run, spec, checkpoints, RunLayout.warmUpCheckpoint(step), step);
+        double loss = state.advance(end, examples(run));
+        state.save(checkpoints, RunLayout.warmUpCheckpoint(end), loss);
+        checkpoints.pruneWarmUp(step);
+        if (end < spec.steps()) {
+            warmUps.put(run.directory(), state);
+        } else {
+            state.close();
+        }
+        return loss;
+    }
+
+    /** The warm-up goes through its data as the iterations go through their prompts. */
+    private static IntFunction<Sequence> examples(Run run) {
+        List<WarmupRow> rows = run.warmup();
+        EpochOrder order = new EpochOrder(rows.size(), run.spec().seed(), "warm-up");
+        int eos = run.base().eosIds().iterator().next();
+        return position -> {
+            WarmupRow row = rows.get(order.at(position).row());
+            int[] completion = run.tokenizer().encodeWithout(row.completion());
+            int[] ended = Arrays.copyOf(completion, completion.length + 1);
+            ended[completion.length] = eos;
+            return new Sequence(run.tokenizer().encode(row.prompt()), ended);
+        };
+    }
+
+    @Override
+    public void initialize(RunRef ref) {
+        Run run = runs.open(ref);
+        Checkpoints checkpoints = new Checkpoints(run.directory());
+        if (checkpoints.newestWhole(Integer.MAX_VALUE).isPresent()) {
+            return;
+        }
+        Optional<Path> warm = run.spec()
+                .warmup()
+                .map(spec -> checkpoints.file(RunLayout.warmUpCheckpoint(spec.steps()), Checkpoints.POLICY));
+        tensors.call(() -> {
+            try (PolicyState first = PolicyState.first(run, warm)) {
+                first.save(checkpoints, RunLayout.checkpoint(0));
+            }
+            return true;
+        });
+        checkpoints.pruneWarmUp(Integer.MAX_VALUE);
+    }
+
+    @Override
+    public Step dpoStep(StepRequest request) {
+        Run run = runs.open(request.run());
+        int iteration = request.pairs().iteration();
+        String path = RunLayout.step(iteration);
+        Optional<ArtifactRef> there = run.store().find(path);
+        if (there.isPresent()) {
+            return step(Json.read(run.store().resolve(path), StepFile.class), there.get(), 0);
+        }
+        OptimizerSpec optimizer = request.optimizer();
+        double learningRate = Settings.schedule(
+                        optimizer.schedule(), optimizer.learningRate(), request.totalIterations())
+                .at(iteration - 1L);
+        Timed<StepFile> taken = tensors.call(() -> Timed.of(() -> states.step(
+                run, iteration, request.pairs().artifact(), request.dpo(), optimizer, learningRate)));
+        return step(taken.value(), run.store().publish(path, Json.object(taken.value())), taken.seconds());
+    }
+
+    private static Step step(StepFile file, ArtifactRef artifact, double seconds) {
+        return new Step(file.iteration(), artifact, file.taken(), file.metrics(), seconds);
+    }
+
+    @Override
+    public void refreshReference(RunRef ref, int iteration, ReferenceSpec reference) {
+        Run run = runs.open(ref);
+        String path = RunLayout.reference(iteration);
+        if (run.store().find(path).isPresent()) {
+            return;
+        }
+        tensors.call(() -> {
+            states.at(run, iteration).refresh(reference);
+            return true;
+        });
+        run.store().publish(path, Json.object(reference));
+    }
+
+    @Override
+    public void checkpoint(RunRef ref, int iteration, int bestIteration) {
+        Run run = runs.open(ref);
+        Checkpoints checkpoints = new Checkpoints(run.directory());
+        if (checkpoints.info(RunLayout.checkpoint(iteration)).isEmpty()) {
+            tensors.call(() -> {
+                states.at(run, iteration).save(checkpoints, RunLayout.checkpoint(iteration));
+                return true;
+            });
+        }
+        checkpoints.prune(run.spec().checkpoints(), bestIteration);
+    }
+
+    @Override
+    public Export export(RunRef ref, int iteration) {
+        Run run = runs.open(ref);
+        Path target = run.store().resolve(RunLayout.POLICY);
+        ModelDirectory base = run.base();
+        return tensors.call(() -> {
+            PolicyState state = states.at(run, iteration);
+            DurableFiles.replaceFolder(target, temporary -> base.export(temporary, state.policy()));
+            return new Export(RunLayout.POLICY, Hashes.sha256(target.resolve("model.safetensors")));
+        });
+    }
+
+    @Override
+    public void close() {
+        tensors.call(() -> {
+            warmUps.values().forEach(WarmUpState::close);
+            states.close();
+            return true;
+        });
+    }
+}

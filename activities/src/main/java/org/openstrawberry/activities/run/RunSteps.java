@@ -1,0 +1,87 @@
+package org.openstrawberry.activities.run;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.openstrawberry.activities.policy.Checkpoints;
+import org.openstrawberry.activities.store.ArtifactStore;
+import org.openstrawberry.activities.store.DurableFiles;
+import org.openstrawberry.activities.store.Json;
+import org.openstrawberry.activities.store.MetricsLog;
+import org.openstrawberry.activities.store.RunLayout;
+import org.openstrawberry.workflows.IterationMetrics;
+import org.openstrawberry.workflows.RunResult;
+import org.openstrawberry.workflows.TrainingState;
+import org.openstrawberry.workflows.steps.RunActivities;
+import org.openstrawberry.workflows.steps.RunRef;
+
+/** Keeps the run's log in its directory, and reads from it where the run stands. */
+public final class RunSteps implements RunActivities {
+    private final Runs runs;
+
+    public RunSteps(Runs runs) {
+        this.runs = runs;
+    }
+
+    @Override
+    public TrainingState open(RunRef ref) {
+        Run run = runs.open(ref);
+        List<IterationRecord> done = unbroken(run.store());
+        Checkpoints checkpoints = new Checkpoints(run.directory());
+        int last = done.isEmpty() ? 0 : done.size() - 1;
+        int standing = replayable(run.store(), checkpoints.newestWhole(last), last);
+        new MetricsLog(run.directory())
+                .mend(done.stream().limit(standing + 1L).map(IterationRecord::metrics).toList());
+        TrainingState state = done.isEmpty() ? TrainingState.fresh() : done.get(standing).state();
+        return state.withWarmUpSteps(checkpoints.warmUpSteps(
+                run.spec().warmup().map(warmup -> warmup.steps()).orElse(0)));
+    }
+
+    @Override
+    public void record(RunRef ref, IterationMetrics metrics, TrainingState state) {
+        Run run = runs.open(ref);
+        String path = RunLayout.iterationRecord(metrics.iteration());
+        if (run.store().find(path).isEmpty()) {
+            run.store().publish(path, Json.object(new IterationRecord(metrics, state)));
+        }
+        new MetricsLog(run.directory())
+                .append(Json.read(run.store().resolve(path), IterationRecord.class).metrics());
+    }
+
+    @Override
+    public void finish(RunRef ref, RunResult result) {
+        Path file = runs.open(ref).store().resolve(RunLayout.RESULT);
+        try {
+            DurableFiles.replace(file, temporary -> Files.writeString(temporary, Json.line(result) + "\n"));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** The records of iterations 0, 1, 2, … up to the first that is missing or damaged. */
+    private static List<IterationRecord> unbroken(ArtifactStore store) {
+        List<IterationRecord> done = new ArrayList<>();
+        while (true) {
+            String path = RunLayout.iterationRecord(done.size());
+            if (store.find(path).isEmpty()) {
+                return done;
+            }
+            done.add(Json.read(store.resolve(path), IterationRecord.class));
+        }
+    }
+
+    /** The last iteration that a checkpoint and the whole steps after it lead to. */
+    private static int replayable(ArtifactStore store, Optional<Integer> checkpoint, int last) {
+        int from = checkpoint.orElse(0);
+        for (int iteration = from + 1; iteration <= last; iteration++) {
+            if (!store.isWhole(RunLayout.step(iteration)) || !store.isWhole(RunLayout.pairs(iteration))) {
+                return iteration - 1;
+            }
+        }
+        return last;
+    }
+}

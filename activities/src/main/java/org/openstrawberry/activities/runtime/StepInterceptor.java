@@ -1,0 +1,120 @@
+package org.openstrawberry.activities.runtime;
+
+import io.micrometer.core.instrument.MeterRegistry;
+import io.temporal.activity.ActivityExecutionContext;
+import io.temporal.client.ActivityCompletionException;
+import io.temporal.common.interceptors.ActivityInboundCallsInterceptor;
+import io.temporal.common.interceptors.ActivityInboundCallsInterceptorBase;
+import io.temporal.common.interceptors.WorkerInterceptorBase;
+import io.temporal.failure.ApplicationFailure;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.Locale;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledFuture;
+import java.util.concurrent.TimeUnit;
+import org.openstrawberry.config.InvalidInputException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Surrounds every activity: heartbeats from a thread of their own, since the step's thread computes; a timer by step;
+ * and failures told apart. What the user must mend, or what is our own mistake, ends the run with its reason; all else
+ * is tried again.
+ */
+public final class StepInterceptor extends WorkerInterceptorBase implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(StepInterceptor.class);
+    private static final Duration HEARTBEAT = Duration.ofSeconds(5);
+
+    private final MeterRegistry meters;
+    private final ScheduledExecutorService heartbeats = Executors.newSingleThreadScheduledExecutor(work -> {
+        Thread thread = new Thread(work, "heartbeats");
+        thread.setDaemon(true);
+        return thread;
+    });
+
+    /** @param meters where the steps' times go */
+    public StepInterceptor(MeterRegistry meters) {
+        this.meters = meters;
+    }
+
+    @Override
+    public ActivityInboundCallsInterceptor interceptActivity(ActivityInboundCallsInterceptor next) {
+        return new Surrounded(next);
+    }
+
+    @Override
+    public void close() {
+        heartbeats.shutdownNow();
+    }
+
+    private final class Surrounded extends ActivityInboundCallsInterceptorBase {
+        private String step = "";
+        private Runnable heartbeat = () -> {};
+
+        Surrounded(ActivityInboundCallsInterceptor next) {
+            super(next);
+        }
+
+        @Override
+        public void init(ActivityExecutionContext context) {
+            step = context.getInfo().getActivityType().toLowerCase(Locale.ROOT);
+            if (!context.getInfo().isLocal()) {
+                heartbeat = () -> heartbeat(context);
+            }
+            super.init(context);
+        }
+
+        @Override
+        public ActivityOutput execute(ActivityInput input) {
+            ScheduledFuture<?> beating = heartbeats.scheduleWithFixedDelay(
+                    heartbeat, HEARTBEAT.toMillis(), HEARTBEAT.toMillis(), TimeUnit.MILLISECONDS);
+            long start = System.nanoTime();
+            try {
+                return super.execute(input);
+            } catch (RuntimeException e) {
+                throw translated(e);
+            } finally {
+                beating.cancel(false);
+                meters.timer("strawberry.phase.seconds", "phase", step)
+                        .record(System.nanoTime() - start, TimeUnit.NANOSECONDS);
+            }
+        }
+
+        private RuntimeException translated(RuntimeException e) {
+            log.warn("step {} failed", step, e);
+            for (Throwable cause = e; cause != null; cause = cause.getCause()) {
+                if (cause instanceof InvalidInputException) {
+                    return ApplicationFailure.newNonRetryableFailureWithCause(
+                            String.valueOf(cause.getMessage()), "InvalidInput", e);
+                }
+                if (cause instanceof IOException
+                        && String.valueOf(cause.getMessage()).contains("No space left on device")) {
+                    return ApplicationFailure.newNonRetryableFailureWithCause(
+                            "no space left on the run directory's disk (" + cause.getMessage()
+                                    + "); make some and start the run again",
+                            "NoSpace",
+                            e);
+                }
+            }
+            if (e instanceof IllegalArgumentException
+                    || e instanceof IllegalStateException
+                    || e instanceof ArithmeticException
+                    || e instanceof ClassCastException
+                    || e instanceof NullPointerException) {
+                return ApplicationFailure.newNonRetryableFailureWithCause(
+                        step + ": " + e.getMessage(), e.getClass().getSimpleName(), e);
+            }
+            return e;
+        }
+
+        private void heartbeat(ActivityExecutionContext context) {
+            try {
+                context.heartbeat(null);
+            } catch (ActivityCompletionException e) {
+                log.info("step {} is no longer waited for", step, e);
+            }
+        }
+    }
+}

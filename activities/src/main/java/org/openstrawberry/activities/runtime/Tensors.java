@@ -1,0 +1,33 @@
+package org.openstrawberry.activities.runtime;
+
+import java.util.concurrent.Callable;
+import reactor.core.publisher.Mono;
+import reactor.core.scheduler.Scheduler;
+import reactor.core.scheduler.Schedulers;
+
+/**
+ * The one thread of a process that computes with tensors. Generation and training take turns on it, so that they never
+ * compete for the same cores; PyTorch's number of threads and gradient mode, which it keeps by thread, are its own.
+ */
+public final class Tensors implements AutoCloseable {
+    private final Scheduler scheduler = Schedulers.newSingle("tensors");
+
+    /** Runs work on the tensor thread once subscribed to. */
+    public <T> Mono<T> mono(Callable<T> work) {
+        return Mono.fromCallable(work).subscribeOn(scheduler);
+    }
+
+    /** Runs work on the tensor thread and waits for it. */
+    public <T> T call(Callable<T> work) {
+        T result = mono(work).block();
+        if (result == null) {
+            throw new IllegalStateException("tensor work gave no result");
+        }
+        return result;
+    }
+
+    @Override
+    public void close() {
+        scheduler.dispose();
+    }
+}
