@@ -26,12 +26,7 @@ public final class Verifiers {
 
     /** The reward that the settings describe. */
     public static Reward of(VerifierSpec spec) {
-        Predicate<Sample> rule =
-                switch (spec) {
-                    case Numeric numeric -> sample -> isRight(numeric, sample);
-                    case Exact exact -> sample -> isRight(exact, sample);
-                    case Regex regex -> matches(Pattern.compile(regex.pattern()));
-                };
+        Predicate<Sample> rule = rule(spec);
         return sample -> Mono.fromCallable(
                 () -> (sample.ended() || !spec.requireEos()) && rule.test(sample) ? 1.0 : 0.0);
     }
@@ -44,15 +39,25 @@ public final class Verifiers {
     public static void check(VerifierSpec spec, Path file, List<PromptRow> rows) {
         for (PromptRow row : rows) {
             try {
-                switch (spec) {
-                    case Numeric numeric -> rightNumber(numeric, row.fields());
-                    case Exact exact -> rightText(exact, row.fields());
-                    case Regex regex -> {}
+                if (spec instanceof Numeric numeric) {
+                    rightNumber(numeric, row.fields());
+                } else if (spec instanceof Exact exact) {
+                    rightText(exact, row.fields());
                 }
             } catch (IllegalArgumentException e) {
                 throw new InvalidInputException(file + ":" + row.line() + ": " + e.getMessage(), e);
             }
         }
+    }
+
+    private static Predicate<Sample> rule(VerifierSpec spec) {
+        if (spec instanceof Numeric numeric) {
+            return sample -> isRight(numeric, sample);
+        }
+        if (spec instanceof Exact exact) {
+            return sample -> isRight(exact, sample);
+        }
+        return matches(Pattern.compile(((Regex) spec).pattern()));
     }
 
     private static boolean isRight(Numeric spec, Sample sample) {

@@ -16,10 +16,11 @@ import org.openstrawberry.activities.store.DurableFiles;
 import org.openstrawberry.activities.store.Hashes;
 import org.openstrawberry.activities.store.Json;
 import org.openstrawberry.activities.store.RunLayout;
-import org.openstrawberry.config.Difference;
+
 import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.config.PromptRow;
 import org.openstrawberry.config.RunFile;
+import org.openstrawberry.config.RunFile.Difference;
 import org.openstrawberry.config.RunSpec;
 import org.openstrawberry.workflows.Convergence;
 import org.openstrawberry.workflows.RunResult;
