@@ -46,12 +46,13 @@ final class MetricsRow {
         int scored = scores.stream().mapToInt(Scores::scored).sum();
         double rewards = scores.stream().mapToDouble(Scores::rewardSum).sum();
         row.put("objective/scores", rewards / scored);
-        row.put("val/contain_eos_token", thoughts.stream().mapToInt(Thoughts::ended).sum() / sequences);
+        row.put(
+                "val/contain_eos_token",
+                thoughts.stream().mapToInt(Thoughts::ended).sum() / sequences);
         row.put("thoughts/tokens", tokens);
         row.put("thoughts/mean_length", tokens / sequences);
-        row.put(
-                "thoughts/quarantined",
-                (double) scores.stream().mapToInt(Scores::quarantined).sum());
+        row.put("thoughts/quarantined", (double)
+                scores.stream().mapToInt(Scores::quarantined).sum());
         double seconds = phaseSeconds.getOrDefault(OnlineDpo.GENERATE, 0.0);
         if (seconds > 0) {
             row.put("thoughts/tokens_per_second", tokens / seconds);
@@ -63,5 +64,4 @@ final class MetricsRow {
                 + step.modelSeconds()
                 + evaluation.map(Evaluation::modelSeconds).orElse(0.0);
     }
-
 }

@@ -87,7 +87,8 @@ public final class OnlineDpo implements TrainingWorkflow {
 
     private PromptBatch samplePrompts(int iteration) {
         clock.enter("sample");
-        return Steps.prompts().samplePrompts(new PromptRequest(run, iteration, spec.sampling().prompts()));
+        return Steps.prompts()
+                .samplePrompts(new PromptRequest(run, iteration, spec.sampling().prompts()));
     }
 
     /** A shard is scored as soon as it is generated, whatever the others do. */
@@ -163,7 +164,8 @@ public final class OnlineDpo implements TrainingWorkflow {
         while (state.warmUpSteps() < steps) {
             clock.enter("warm-up");
             holdWhilePaused();
-            state = state.withWarmUpSteps(trainer(0, "warm-up").warmUp(run, state.warmUpSteps()).step());
+            state = state.withWarmUpSteps(
+                    trainer(0, "warm-up").warmUp(run, state.warmUpSteps()).step());
         }
         trainer(0, "first checkpoint").initialize(run);
     }
@@ -183,15 +185,14 @@ public final class OnlineDpo implements TrainingWorkflow {
             return Optional.empty();
         }
         clock.enter("evaluate");
-        return Optional.of(Steps.evaluation(summary(iteration, "held-out prompts"))
-                .evaluate(run, iteration, spec.evaluation()));
+        return Optional.of(
+                Steps.evaluation(summary(iteration, "held-out prompts")).evaluate(run, iteration, spec.evaluation()));
     }
 
     private RunResult finish() {
         clock.enter("export");
         Export export = trainer(state.iteration(), "policy").export(run, state.iteration());
-        RunResult result =
-                new RunResult(state.iteration(), reason.orElseThrow(), export.path(), export.sha256());
+        RunResult result = new RunResult(state.iteration(), reason.orElseThrow(), export.path(), export.sha256());
         Steps.log().finish(run, result);
         Workflow.await(Workflow::isEveryHandlerFinished);
         done = true;
@@ -305,7 +306,9 @@ public final class OnlineDpo implements TrainingWorkflow {
     }
 
     private String shardSummary(PromptBatch prompts, String what, int shard) {
-        return summary(prompts.iteration(), what + " " + (shard + 1) + "/" + spec.sampling().shards());
+        return summary(
+                prompts.iteration(),
+                what + " " + (shard + 1) + "/" + spec.sampling().shards());
     }
 
     private static String summary(int iteration, String what) {

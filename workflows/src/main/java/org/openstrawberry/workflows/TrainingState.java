@@ -50,12 +50,7 @@ public record TrainingState(
                         smoothedLoss.map(s -> s + LOSS_SMOOTHING * (latest - s)).orElse(latest));
         Optional<Double> latestKl = Optional.ofNullable(step.metrics().get("objective/kl"));
         return new TrainingState(
-                warmUpSteps,
-                step.iteration(),
-                loss.or(() -> smoothedLoss),
-                latestKl.or(() -> kl),
-                heldOut,
-                seconds);
+                warmUpSteps, step.iteration(), loss.or(() -> smoothedLoss), latestKl.or(() -> kl), heldOut, seconds);
     }
 
     TrainingState after(Evaluation evaluation) {

@@ -12,7 +12,8 @@ public record ScoreLine(int iteration, int prompt, int branch, Optional<Double> 
     /** Exactly one of both is given, and a reward is finite. */
     public ScoreLine {
         if (reward.isPresent() == error.isPresent()) {
-            throw new IllegalArgumentException("a score has either a reward or an error, found " + reward + ", " + error);
+            throw new IllegalArgumentException(
+                    "a score has either a reward or an error, found " + reward + ", " + error);
         }
         if (reward.isPresent() && !Double.isFinite(reward.get())) {
             throw new IllegalArgumentException("a reward must be finite, found " + reward.get());

@@ -51,9 +51,10 @@ public final class PolicyState implements AutoCloseable {
     /** The state before the first iteration: a reference equal to the policy, a fresh optimiser. */
     static PolicyState first(Run run, Optional<Path> policyFile) {
         NDManager memory = newMemory(run);
-        Weights policy = policyFile.map(file -> Weights.load(file, memory)).orElseGet(() -> run.base().load(memory));
-        CheckpointInfo info =
-                new CheckpointInfo(0, 0, Optional.empty(), 0, CheckpointInfo.SAME_AS_POLICY, 0, Map.of());
+        Weights policy = policyFile
+                .map(file -> Weights.load(file, memory))
+                .orElseGet(() -> run.base().load(memory));
+        CheckpointInfo info = new CheckpointInfo(0, 0, Optional.empty(), 0, CheckpointInfo.SAME_AS_POLICY, 0, Map.of());
         return new PolicyState(
                 memory,
                 new Decoder(run.base().config()),

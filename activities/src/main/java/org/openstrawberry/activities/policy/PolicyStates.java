@@ -110,10 +110,7 @@ public final class PolicyStates implements AutoCloseable {
         log.info("taking the logged step of iteration {} again", iteration);
         if (step.taken()) {
             state.step(
-                    preferences(run.store().resolve(pairs.path())),
-                    step.dpo(),
-                    step.optimizer(),
-                    step.learningRate());
+                    preferences(run.store().resolve(pairs.path())), step.dpo(), step.optimizer(), step.learningRate());
         } else {
             state.skip();
         }
@@ -126,8 +123,8 @@ public final class PolicyStates implements AutoCloseable {
     private static ArtifactRef whole(Run run, String path) {
         return run.store()
                 .find(path)
-                .orElseThrow(() ->
-                        new DamagedArtifactException(run.store().resolve(path) + ": missing or damaged, expected a log"));
+                .orElseThrow(() -> new DamagedArtifactException(
+                        run.store().resolve(path) + ": missing or damaged, expected a log"));
     }
 
     private static List<PreferencePair> preferences(Path file) {
@@ -145,8 +142,7 @@ public final class PolicyStates implements AutoCloseable {
         metrics.put("rewards/rejected", rejected);
         metrics.put("rewards/margins", chosen - rejected);
         metrics.put(
-                "rewards/accuracies",
-                step.mean(pair -> pair.chosenReward(beta) > pair.rejectedReward(beta) ? 1 : 0));
+                "rewards/accuracies", step.mean(pair -> pair.chosenReward(beta) > pair.rejectedReward(beta) ? 1 : 0));
         metrics.put("logps/chosen", step.mean(PairLogProbs::policyChosen));
         metrics.put("logps/rejected", step.mean(PairLogProbs::policyRejected));
         metrics.put("grad_norm", step.gradNorm());

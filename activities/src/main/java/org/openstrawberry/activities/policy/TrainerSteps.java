@@ -44,8 +44,7 @@ public final class TrainerSteps implements TrainerActivities, AutoCloseable {
     @Override
     public WarmUp warmUp(RunRef ref, int step) {
         Run run = runs.open(ref);
-        WarmupSpec spec =
-                run.spec().warmup().orElseThrow(() -> new IllegalStateException("the run has no warm-up"));
+        WarmupSpec spec = run.spec().warmup().orElseThrow(() -> new IllegalStateException("the run has no warm-up"));
         int end = Math.min(spec.steps(), step + spec.checkpointEvery());
         Checkpoints checkpoints = new Checkpoints(run.directory());
         String checkpoint = RunLayout.warmUpCheckpoint(end);
@@ -62,9 +61,8 @@ public final class TrainerSteps implements TrainerActivities, AutoCloseable {
             held.close();
             held = null;
         }
-        WarmUpState state = held != null
-                ? held
-                : WarmUpState.load(run, spec, checkpoints, RunLayout.warmUpCheckpoint(step), step);
+        WarmUpState state =
+                held != null ? held : WarmUpState.load(run, spec, checkpoints, RunLayout.warmUpCheckpoint(step), step);
         double loss = state.advance(end, examples(run));
         state.save(checkpoints, RunLayout.warmUpCheckpoint(end), loss);
         checkpoints.pruneWarmUp(step);
@@ -122,8 +120,8 @@ public final class TrainerSteps implements TrainerActivities, AutoCloseable {
         double learningRate = Settings.schedule(
                         optimizer.schedule(), optimizer.learningRate(), request.totalIterations())
                 .at(iteration - 1L);
-        Timed<StepFile> taken = tensors.call(() -> Timed.of(() -> states.step(
-                run, iteration, request.pairs().artifact(), request.dpo(), optimizer, learningRate)));
+        Timed<StepFile> taken = tensors.call(() -> Timed.of(
+                () -> states.step(run, iteration, request.pairs().artifact(), request.dpo(), optimizer, learningRate)));
         return step(taken.value(), run.store().publish(path, Json.object(taken.value())), taken.seconds());
     }
 

@@ -78,8 +78,7 @@ final class WarmUpState implements AutoCloseable {
     void save(Checkpoints checkpoints, String checkpoint, double loss) {
         checkpoints.save(
                 checkpoint,
-                new CheckpointInfo(
-                        0, step, Optional.of(loss), optimizer.steps(), CheckpointInfo.NONE, 0, Map.of()),
+                new CheckpointInfo(0, step, Optional.of(loss), optimizer.steps(), CheckpointInfo.NONE, 0, Map.of()),
                 Map.of(Checkpoints.POLICY, policy.asMap(), Checkpoints.OPTIMIZER, optimizer.state()));
     }
 

@@ -54,9 +54,10 @@ public final class RankingSteps implements RankingActivities {
                     .forEach(line -> thoughts.computeIfAbsent(line.prompt(), any -> new ArrayList<>())
                             .add(line));
             Map<Integer, List<Scored>> scored = new LinkedHashMap<>();
-            Json.readLines(store.verified(shard.artifact()), ScoreLine.class).forEach(line -> line.reward()
-                    .ifPresent(reward -> scored.computeIfAbsent(line.prompt(), any -> new ArrayList<>())
-                            .add(new Scored(line.branch(), reward))));
+            Json.readLines(store.verified(shard.artifact()), ScoreLine.class)
+                    .forEach(line -> line.reward()
+                            .ifPresent(reward -> scored.computeIfAbsent(line.prompt(), any -> new ArrayList<>())
+                                    .add(new Scored(line.branch(), reward))));
             thoughts.forEach((number, branches) -> {
                 PromptLine prompt = prompts.get(number);
                 if (prompt == null) {

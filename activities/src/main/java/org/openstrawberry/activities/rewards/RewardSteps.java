@@ -73,15 +73,16 @@ public final class RewardSteps implements RewardActivities {
     private static Mono<ScoreLine> score(Reward reward, Map<Integer, PromptLine> prompts, ThoughtLine thought) {
         PromptLine prompt = prompts.get(thought.prompt());
         if (prompt == null) {
-            return Mono.error(new IllegalStateException(
-                    "a thought of prompt " + thought.prompt() + ", which was not sampled"));
+            return Mono.error(
+                    new IllegalStateException("a thought of prompt " + thought.prompt() + ", which was not sampled"));
         }
         Sample sample = new Sample(prompt.text(), prompt.fields(), thought.text(), thought.ended());
         return Mono.defer(() -> reward.score(sample))
                 .switchIfEmpty(Mono.error(() -> new RewardException("the reward is missing")))
                 .filter(Double::isFinite)
                 .switchIfEmpty(Mono.error(() -> new RewardException("the reward is not a finite number")))
-                .retryWhen(Retry.backoff(RETRIES, FIRST_RETRY).onRetryExhaustedThrow((spec, signal) -> signal.failure()))
+                .retryWhen(
+                        Retry.backoff(RETRIES, FIRST_RETRY).onRetryExhaustedThrow((spec, signal) -> signal.failure()))
                 .map(value -> line(thought, Optional.of(value), Optional.empty()))
                 .onErrorResume(e -> {
                     log.warn(
@@ -104,7 +105,9 @@ public final class RewardSteps implements RewardActivities {
         Map<Integer, List<ScoreLine>> byPrompt = scores.stream().collect(Collectors.groupingBy(ScoreLine::prompt));
         boolean any = byPrompt.values().stream()
                 .anyMatch(branches -> Quorum.reached(
-                        (int) branches.stream().filter(s -> s.reward().isPresent()).count(),
+                        (int) branches.stream()
+                                .filter(s -> s.reward().isPresent())
+                                .count(),
                         branches.size(),
                         request.reward().quorum()));
         if (!any) {

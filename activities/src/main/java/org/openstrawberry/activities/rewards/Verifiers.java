@@ -27,8 +27,8 @@ public final class Verifiers {
     /** The reward that the settings describe. */
     public static Reward of(VerifierSpec spec) {
         Predicate<Sample> rule = rule(spec);
-        return sample -> Mono.fromCallable(
-                () -> (sample.ended() || !spec.requireEos()) && rule.test(sample) ? 1.0 : 0.0);
+        return sample ->
+                Mono.fromCallable(() -> (sample.ended() || !spec.requireEos()) && rule.test(sample) ? 1.0 : 0.0);
     }
 
     /**
@@ -69,7 +69,10 @@ public final class Verifiers {
 
     private static Optional<BigDecimal> answer(Numeric spec, String completion) {
         if (spec.after().isEmpty()) {
-            return NUMBER.matcher(completion).results().map(found -> number(found.group())).reduce((a, b) -> b);
+            return NUMBER.matcher(completion)
+                    .results()
+                    .map(found -> number(found.group()))
+                    .reduce((a, b) -> b);
         }
         int at = completion.lastIndexOf(spec.after());
         if (at < 0 || (spec.once() && completion.indexOf(spec.after()) != at)) {
@@ -103,8 +106,7 @@ public final class Verifiers {
         if (value.isTextual() && NUMBER.matcher(value.textValue().strip()).matches()) {
             return number(value.textValue().strip());
         }
-        throw new IllegalArgumentException(
-                "field \"" + spec.answerField() + "\": expected a number, found " + value);
+        throw new IllegalArgumentException("field \"" + spec.answerField() + "\": expected a number, found " + value);
     }
 
     private static String rightText(Exact spec, Map<String, JsonNode> fields) {

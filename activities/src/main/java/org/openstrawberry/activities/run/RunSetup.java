@@ -16,7 +16,6 @@ import org.openstrawberry.activities.store.DurableFiles;
 import org.openstrawberry.activities.store.Hashes;
 import org.openstrawberry.activities.store.Json;
 import org.openstrawberry.activities.store.RunLayout;
-
 import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.config.PromptRow;
 import org.openstrawberry.config.RunFile;
@@ -68,8 +67,7 @@ public final class RunSetup {
                         directory.resolve(RunLayout.INPUTS),
                         temporary -> Files.writeString(temporary, Json.line(inputs) + "\n"));
             }
-            DurableFiles.replace(
-                    runFile, temporary -> Files.writeString(temporary, RunFile.toYaml(spec, directory)));
+            DurableFiles.replace(runFile, temporary -> Files.writeString(temporary, RunFile.toYaml(spec, directory)));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -87,7 +85,9 @@ public final class RunSetup {
             Path record = directory.resolve(RunLayout.iterationRecord(result.iteration()));
             return Hashes.sha256(policy).equals(result.policySha256())
                             && Convergence.reason(
-                                            spec.until(), Json.read(record, IterationRecord.class).state())
+                                            spec.until(),
+                                            Json.read(record, IterationRecord.class)
+                                                    .state())
                                     .isPresent()
                     ? Optional.of(result)
                     : Optional.empty();
@@ -102,7 +102,9 @@ public final class RunSetup {
         PromptRow longestRow = null;
         List<PromptRow> prompts = run.prompts();
         Verifiers.check(spec.reward().verifier(), Path.of(spec.data().prompts()), prompts);
-        spec.data().heldOut().ifPresent(file -> Verifiers.check(spec.reward().verifier(), Path.of(file), run.heldOut()));
+        spec.data()
+                .heldOut()
+                .ifPresent(file -> Verifiers.check(spec.reward().verifier(), Path.of(file), run.heldOut()));
         run.warmup();
         run.base();
         int room = run.base().config().maxPositionEmbeddings() - spec.sampling().maxNewTokens();
@@ -114,9 +116,10 @@ public final class RunSetup {
             }
         }
         if (longest > room && longestRow != null) {
-            throw new InvalidInputException(spec.data().prompts() + ":" + longestRow.line() + ": the prompt has " + longest
-                    + " tokens; expected at most " + room
-                    + ", the model's positions less sampling.max-new-tokens");
+            throw new InvalidInputException(
+                    spec.data().prompts() + ":" + longestRow.line() + ": the prompt has " + longest
+                            + " tokens; expected at most " + room
+                            + ", the model's positions less sampling.max-new-tokens");
         }
     }
 
@@ -138,8 +141,9 @@ public final class RunSetup {
         Inputs then = Json.read(file, Inputs.class);
         now.files().forEach((path, hash) -> {
             if (!hash.equals(then.files().get(path))) {
-                throw new InvalidInputException(path + ": has changed since the run in " + directory
-                        + " was started (SHA-256 " + hash + ", expected " + then.files().get(path) + ")");
+                throw new InvalidInputException(
+                        path + ": has changed since the run in " + directory + " was started (SHA-256 " + hash
+                                + ", expected " + then.files().get(path) + ")");
             }
         });
     }

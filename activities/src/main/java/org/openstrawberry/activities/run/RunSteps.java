@@ -35,8 +35,12 @@ public final class RunSteps implements RunActivities {
         int last = done.isEmpty() ? 0 : done.size() - 1;
         int standing = replayable(run.store(), checkpoints.newestWhole(last), last);
         new MetricsLog(run.directory())
-                .mend(done.stream().limit(standing + 1L).map(IterationRecord::metrics).toList());
-        TrainingState state = done.isEmpty() ? TrainingState.fresh() : done.get(standing).state();
+                .mend(done.stream()
+                        .limit(standing + 1L)
+                        .map(IterationRecord::metrics)
+                        .toList());
+        TrainingState state =
+                done.isEmpty() ? TrainingState.fresh() : done.get(standing).state();
         return state.withWarmUpSteps(checkpoints.warmUpSteps(
                 run.spec().warmup().map(warmup -> warmup.steps()).orElse(0)));
     }
@@ -49,7 +53,8 @@ public final class RunSteps implements RunActivities {
             run.store().publish(path, Json.object(new IterationRecord(metrics, state)));
         }
         new MetricsLog(run.directory())
-                .append(Json.read(run.store().resolve(path), IterationRecord.class).metrics());
+                .append(Json.read(run.store().resolve(path), IterationRecord.class)
+                        .metrics());
     }
 
     @Override

@@ -103,13 +103,11 @@ public final class ArtifactStore {
         try {
             long length = Files.size(file);
             if (length != ref.length()) {
-                throw new DamagedArtifactException(
-                        file + ": has " + length + " bytes, expected " + ref.length());
+                throw new DamagedArtifactException(file + ": has " + length + " bytes, expected " + ref.length());
             }
             String found = Hashes.sha256(file);
             if (!found.equals(ref.sha256())) {
-                throw new DamagedArtifactException(
-                        file + ": SHA-256 is " + found + ", expected " + ref.sha256());
+                throw new DamagedArtifactException(file + ": SHA-256 is " + found + ", expected " + ref.sha256());
             }
             return file;
         } catch (NoSuchFileException e) {

@@ -1,11 +1,11 @@
 package org.openstrawberry.activities.store;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
-import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -37,12 +37,12 @@ public final class RunLock implements AutoCloseable {
             if (tryLock(channel) == null) {
                 String holder = Files.readString(file).strip();
                 channel.close();
-                throw new InvalidInputException(
-                        runDirectory + ": in use by process " + holder + "; expected a run directory that nobody works on");
+                throw new InvalidInputException(runDirectory + ": in use by process " + holder
+                        + "; expected a run directory that nobody works on");
             }
             channel.truncate(0);
-            channel.write(ByteBuffer.wrap(
-                    Long.toString(ProcessHandle.current().pid()).getBytes(StandardCharsets.US_ASCII)));
+            channel.write(
+                    ByteBuffer.wrap(Long.toString(ProcessHandle.current().pid()).getBytes(StandardCharsets.US_ASCII)));
             return new RunLock(channel);
         } catch (IOException e) {
             throw new InvalidInputException(

@@ -141,8 +141,10 @@ public final class EvaluationSteps implements EvaluationActivities {
 
     private static Evaluation evaluation(
             int iteration, ArtifactRef artifact, List<EvaluationLine> lines, double seconds) {
-        List<EvaluationLine> greedy = lines.stream().filter(line -> line.sample() == 0).toList();
-        List<EvaluationLine> sampled = lines.stream().filter(line -> line.sample() > 0).toList();
+        List<EvaluationLine> greedy =
+                lines.stream().filter(line -> line.sample() == 0).toList();
+        List<EvaluationLine> sampled =
+                lines.stream().filter(line -> line.sample() > 0).toList();
         double reward = meanReward(greedy);
         Map<String, Double> metrics = new LinkedHashMap<>();
         if (lines.stream().flatMap(line -> line.reward().stream()).allMatch(r -> r == 0 || r == 1)) {
@@ -152,7 +154,9 @@ public final class EvaluationSteps implements EvaluationActivities {
             }
         }
         metrics.put("eval/reward", reward);
-        metrics.put("eval/mean_length", greedy.stream().mapToInt(EvaluationLine::tokens).average().orElse(0));
+        metrics.put(
+                "eval/mean_length",
+                greedy.stream().mapToInt(EvaluationLine::tokens).average().orElse(0));
         return new Evaluation(iteration, artifact, reward, metrics, seconds);
     }
 

@@ -1,0 +1,116 @@
+package org.openstrawberry.worker;
+
+import ai.djl.ndarray.NDManager;
+import java.io.BufferedReader;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import org.openstrawberry.activities.policy.Checkpoints;
+import org.openstrawberry.activities.store.RunLayout;
+import org.openstrawberry.config.InvalidInputException;
+import org.openstrawberry.config.RunFile;
+import org.openstrawberry.model.Torch;
+import org.openstrawberry.model.generation.Completion;
+import org.openstrawberry.model.generation.GenerationRequest;
+import org.openstrawberry.model.generation.Generator;
+import org.openstrawberry.model.generation.SamplingSettings;
+import org.openstrawberry.model.pretrained.ModelDirectory;
+import org.openstrawberry.model.pretrained.Tokenizer;
+import org.openstrawberry.model.pretrained.Weights;
+import org.openstrawberry.model.transformer.Decoder;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** Prints what a policy says. */
+@Command(name = "ask", mixinStandardHelpOptions = true, description = "Print completions of a trained or base policy.")
+final class AskCommand implements Callable<Integer> {
+    @Parameters(index = "0", paramLabel = "DIR", description = "A run directory or a model directory.")
+    private @Nullable Path directory;
+
+    @Parameters(index = "1", arity = "0..1", paramLabel = "PROMPT", description = "Without it, one a line from standard input.")
+    private @Nullable String prompt;
+
+    @Option(names = "--samples", paramLabel = "N", description = "Completions a prompt; more than one are sampled at temperature 1.")
+    private int samples = 1;
+
+    @Option(names = "--temperature", paramLabel = "T", description = "0 takes the likeliest token.")
+    private @Nullable Double temperature;
+
+    @Option(names = "--max-new-tokens", paramLabel = "N", description = "Default: ${DEFAULT-VALUE}")
+    private int maxNewTokens = 64;
+
+    @Option(names = "--seed", paramLabel = "S", description = "Of the samples.")
+    private long seed;
+
+    @Option(names = "--base", description = "The run's policy before the first iteration.")
+    private boolean base;
+
+    @Override
+    public Integer call() throws Exception {
+        if (directory == null) {
+            throw new IllegalStateException("the command line lets no required parameter pass");
+        }
+        if (samples < 1 || maxNewTokens < 1 || (temperature != null && temperature < 0)) {
+            throw new InvalidInputException("--samples and --max-new-tokens must be at least 1, --temperature at least 0");
+        }
+        Source source = source(directory, base);
+        try (NDManager memory = Torch.start(1, "cpu");
+                Tokenizer tokenizer = source.model().tokenizer()) {
+            Weights weights = source.weights()
+                    .map(file -> Weights.load(file, memory))
+                    .orElseGet(() -> source.model().load(memory));
+            Generator generator = new Generator(
+                    new Decoder(source.model().config()), source.model().eosIds(), source.model().padId());
+            int number = 0;
+            if (prompt != null) {
+                answer(generator, weights, tokenizer, prompt, number);
+                return 0;
+            }
+            try (BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8))) {
+                for (String line = in.readLine(); line != null; line = in.readLine()) {
+                    answer(generator, weights, tokenizer, line, number++);
+                }
+            }
+            return 0;
+        }
+    }
+
+    private void answer(Generator generator, Weights weights, Tokenizer tokenizer, String text, int number) {
+        double heat = temperature != null ? temperature : samples > 1 ? 1 : 0;
+        SamplingSettings settings = new SamplingSettings(heat, 0, 1, 0, maxNewTokens);
+        GenerationRequest request = new GenerationRequest(number, tokenizer.encode(text), samples);
+        for (Completion completion :
+                generator.generate(weights, List.of(request), settings, seed, 0).get(0)) {
+            System.out.println(tokenizer.decode(completion.ids()));
+        }
+    }
+
+    private record Source(ModelDirectory model, Optional<Path> weights) {}
+
+    private static Source source(Path directory, boolean base) {
+        Path runFile = directory.resolve(RunLayout.RUN_FILE);
+        Path policy = directory.resolve(RunLayout.POLICY);
+        if (!Files.exists(runFile)) {
+            if (base) {
+                throw new InvalidInputException(directory + ": not a run directory; --base needs one");
+            }
+            return new Source(ModelDirectory.open(directory), Optional.empty());
+        }
+        if (!base && Files.isDirectory(policy)) {
+            return new Source(ModelDirectory.open(policy), Optional.empty());
+        }
+        Checkpoints checkpoints = new Checkpoints(directory);
+        int iteration = checkpoints
+                .newestWhole(base ? 0 : Integer.MAX_VALUE)
+                .orElseThrow(() -> new InvalidInputException(
+                        directory + ": the run has no policy yet; expected a checkpoint after its warm-up"));
+        Path model = Path.of(RunFile.read(runFile, List.of()).model().policy());
+        return new Source(ModelDirectory.open(model), Optional.of(checkpoints.policyFile(iteration)));
+    }
+}

@@ -1,0 +1,34 @@
+package org.openstrawberry.worker;
+
+import io.temporal.client.WorkflowClient;
+import io.temporal.serviceclient.WorkflowServiceStubs;
+import io.temporal.serviceclient.WorkflowServiceStubsOptions;
+import io.temporal.testserver.TestServer;
+import io.temporal.testserver.TestServer.InProcessTestServer;
+
+/** A Temporal server inside this process: in memory, in real time, without an open port. */
+final class EmbeddedTemporal implements AutoCloseable {
+    private final InProcessTestServer server;
+    private final WorkflowServiceStubs stubs;
+
+    private EmbeddedTemporal(InProcessTestServer server) {
+        this.server = server;
+        this.stubs = WorkflowServiceStubs.newServiceStubs(WorkflowServiceStubsOptions.newBuilder()
+                .setChannel(server.getChannel())
+                .build());
+    }
+
+    static EmbeddedTemporal start() {
+        return new EmbeddedTemporal(TestServer.createServer(true));
+    }
+
+    WorkflowClient client() {
+        return WorkflowClient.newInstance(stubs);
+    }
+
+    @Override
+    public void close() {
+        stubs.shutdownNow();
+        server.close();
+    }
+}

@@ -1,0 +1,93 @@
+package org.openstrawberry.worker;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import org.openstrawberry.activities.lines.PairLine;
+import org.openstrawberry.activities.lines.PromptLine;
+import org.openstrawberry.activities.lines.ScoreLine;
+import org.openstrawberry.activities.lines.ThoughtLine;
+import org.openstrawberry.activities.store.Json;
+import org.openstrawberry.activities.store.RunLayout;
+import org.openstrawberry.config.InvalidInputException;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** Shows an iteration readably. */
+@Command(
+        name = "inspect",
+        mixinStandardHelpOptions = true,
+        description = "Show an iteration's prompts, branches, rewards and pairs.")
+final class InspectCommand implements Callable<Integer> {
+    @Parameters(index = "0", paramLabel = "RUN_DIR", description = "A run directory.")
+    private @Nullable Path directory;
+
+    @Option(names = "--iteration", paramLabel = "N", description = "By default the newest that has pairs.")
+    private @Nullable Integer iteration;
+
+    @Override
+    public Integer call() {
+        if (directory == null) {
+            throw new IllegalStateException("the command line lets no required parameter pass");
+        }
+        if (!Files.exists(directory.resolve(RunLayout.RUN_FILE))) {
+            throw new InvalidInputException(directory + ": not a run directory, it has no " + RunLayout.RUN_FILE);
+        }
+        int number = iteration != null ? iteration : newest(directory);
+        Path pairs = directory.resolve(RunLayout.pairs(number));
+        if (!Files.exists(pairs)) {
+            throw new InvalidInputException(pairs + ": missing; iteration " + number + " has no pairs yet");
+        }
+        print(directory, number, Json.readLines(pairs, PairLine.class));
+        return 0;
+    }
+
+    private static int newest(Path directory) {
+        int number = 0;
+        while (Files.exists(directory.resolve(RunLayout.pairs(number + 1)))) {
+            number++;
+        }
+        return number;
+    }
+
+    private static void print(Path directory, int number, List<PairLine> pairs) {
+        Map<String, String> rewards = new HashMap<>();
+        for (int shard = 0; Files.exists(directory.resolve(RunLayout.scores(number, shard))); shard++) {
+            for (ScoreLine score :
+                    Json.readLines(directory.resolve(RunLayout.scores(number, shard)), ScoreLine.class)) {
+                rewards.put(
+                        score.prompt() + "/" + score.branch(),
+                        score.reward().map(String::valueOf).orElse("none: " + score.error().orElse("")));
+            }
+        }
+        List<ThoughtLine> thoughts = new ArrayList<>();
+        for (int shard = 0; Files.exists(directory.resolve(RunLayout.thoughts(number, shard))); shard++) {
+            thoughts.addAll(Json.readLines(directory.resolve(RunLayout.thoughts(number, shard)), ThoughtLine.class));
+        }
+        System.out.println("iteration " + number);
+        for (PromptLine prompt : Json.readLines(directory.resolve(RunLayout.prompts(number)), PromptLine.class)) {
+            System.out.println();
+            System.out.println("prompt " + prompt.prompt() + "  " + prompt.text());
+            for (ThoughtLine thought : thoughts) {
+                if (thought.prompt() == prompt.prompt()) {
+                    System.out.println("  branch " + thought.branch() + "  reward "
+                            + rewards.get(prompt.prompt() + "/" + thought.branch()) + "  " + thought.text()
+                            + (thought.ended() ? "" : " …"));
+                }
+            }
+            for (PairLine pair : pairs) {
+                if (pair.promptNumber() == prompt.prompt()) {
+                    System.out.println("  pair " + pair.pair() + "  branch " + pair.chosenBranch() + " (rank "
+                            + pair.chosenRank() + ") over branch " + pair.rejectedBranch() + " (rank "
+                            + pair.rejectedRank() + ")");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,51 @@
+package org.openstrawberry.worker;
+
+import org.openstrawberry.config.InvalidInputException;
+import org.openstrawberry.workflows.client.RunFailedException;
+import org.slf4j.LoggerFactory;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+
+/** The command line. Exit codes: 0 done, 1 the run failed, 2 bad input, 130 interrupted after a clean checkpoint. */
+@Command(
+        name = "strawberry",
+        description = "Online preference training for language models, as durable workflows.",
+        mixinStandardHelpOptions = true,
+        version = "Open Strawberry 0.1.0",
+        subcommands = {TrainCommand.class, AskCommand.class, InspectCommand.class, ModelCommand.class, DataCommand.class})
+public final class Main {
+    static final int FAILED = 1;
+    static final int BAD_INPUT = 2;
+    static final int INTERRUPTED = 130;
+
+    private Main() {}
+
+    /** Runs a command and ends the process with its exit code. */
+    public static void main(String[] arguments) {
+        System.exit(run(arguments));
+    }
+
+    static int run(String... arguments) {
+        CommandLine line = new CommandLine(new Main());
+        line.setExecutionExceptionHandler((e, command, parsed) -> failed(e, command));
+        if (arguments.length == 0) {
+            line.usage(System.out);
+            return 0;
+        }
+        return line.execute(arguments);
+    }
+
+    private static int failed(Exception e, CommandLine command) {
+        LoggerFactory.getLogger(Main.class).debug("the command failed", e);
+        if (e instanceof InvalidInputException) {
+            command.getErr().println(e.getMessage());
+            return BAD_INPUT;
+        }
+        if (e instanceof RunFailedException) {
+            command.getErr().println("run failed: " + e.getMessage());
+            return FAILED;
+        }
+        e.printStackTrace(command.getErr());
+        return FAILED;
+    }
+}

@@ -1,0 +1,29 @@
+package org.openstrawberry.worker;
+
+import ch.qos.logback.classic.LoggerContext;
+import ch.qos.logback.classic.encoder.PatternLayoutEncoder;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.FileAppender;
+import java.nio.file.Path;
+import org.openstrawberry.activities.store.RunLayout;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Sends the log of this process into the run directory. */
+final class RunLog {
+    private RunLog() {}
+
+    static void into(Path runDirectory) {
+        LoggerContext context = (LoggerContext) LoggerFactory.getILoggerFactory();
+        PatternLayoutEncoder encoder = new PatternLayoutEncoder();
+        encoder.setContext(context);
+        encoder.setPattern("%d{yyyy-MM-dd'T'HH:mm:ss.SSSXXX} %-5level [%thread] %logger{0}: %msg%n");
+        encoder.start();
+        FileAppender<ILoggingEvent> file = new FileAppender<>();
+        file.setContext(context);
+        file.setEncoder(encoder);
+        file.setFile(runDirectory.resolve(RunLayout.LOG).toString());
+        file.start();
+        context.getLogger(Logger.ROOT_LOGGER_NAME).addAppender(file);
+    }
+}

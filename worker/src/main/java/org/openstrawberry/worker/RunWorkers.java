@@ -1,0 +1,65 @@
+package org.openstrawberry.worker;
+
+import io.micrometer.core.instrument.MeterRegistry;
+import io.temporal.client.WorkflowClient;
+import io.temporal.worker.Worker;
+import io.temporal.worker.WorkerFactory;
+import io.temporal.worker.WorkerFactoryOptions;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
+import org.openstrawberry.activities.policy.PolicyStates;
+import org.openstrawberry.activities.policy.TrainerSteps;
+import org.openstrawberry.activities.prompts.PromptSteps;
+import org.openstrawberry.activities.ranking.RankingSteps;
+import org.openstrawberry.activities.rewards.Reward;
+import org.openstrawberry.activities.rewards.RewardSteps;
+import org.openstrawberry.activities.run.RunSteps;
+import org.openstrawberry.activities.run.Runs;
+import org.openstrawberry.activities.runtime.StepInterceptor;
+import org.openstrawberry.activities.runtime.Tensors;
+import org.openstrawberry.activities.thoughts.EvaluationSteps;
+import org.openstrawberry.activities.thoughts.ThoughtSteps;
+import org.openstrawberry.config.RewardSpec;
+import org.openstrawberry.workflows.OnlineDpo;
+import org.openstrawberry.workflows.steps.TaskQueues;
+
+/** Workers of all roles in one process, on one tensor thread. */
+final class RunWorkers implements AutoCloseable {
+    private final WorkerFactory factory;
+    private final Tensors tensors = new Tensors();
+    private final TrainerSteps trainer;
+    private final StepInterceptor interceptor;
+
+    RunWorkers(WorkflowClient client, MeterRegistry meters, Function<RewardSpec, Reward> rewards) {
+        Runs runs = new Runs();
+        PolicyStates states = new PolicyStates();
+        trainer = new TrainerSteps(runs, tensors, states);
+        interceptor = new StepInterceptor(meters);
+        factory = WorkerFactory.newInstance(
+                client,
+                WorkerFactoryOptions.newBuilder()
+                        .setWorkerInterceptors(interceptor)
+                        .build());
+        Worker workflows = factory.newWorker(TaskQueues.RUNS);
+        workflows.registerWorkflowImplementationTypes(OnlineDpo.class);
+        workflows.registerActivitiesImplementations(new PromptSteps(runs), new RankingSteps(runs), new RunSteps(runs));
+        factory.newWorker(TaskQueues.THOUGHTS)
+                .registerActivitiesImplementations(new ThoughtSteps(runs, tensors, states));
+        factory.newWorker(TaskQueues.REWARDS).registerActivitiesImplementations(new RewardSteps(runs, rewards));
+        factory.newWorker(TaskQueues.TRAINER)
+                .registerActivitiesImplementations(trainer, new EvaluationSteps(runs, tensors, states, rewards));
+    }
+
+    void start() {
+        factory.start();
+    }
+
+    @Override
+    public void close() {
+        factory.shutdownNow();
+        factory.awaitTermination(10, TimeUnit.SECONDS);
+        trainer.close();
+        tensors.close();
+        interceptor.close();
+    }
+}

@@ -1,0 +1,89 @@
+package org.openstrawberry.workflows.client;
+
+import io.temporal.client.WorkflowClient;
+import io.temporal.client.WorkflowFailedException;
+import io.temporal.client.WorkflowOptions;
+import io.temporal.client.WorkflowStub;
+import io.temporal.failure.ApplicationFailure;
+import java.time.Duration;
+import java.util.List;
+import org.openstrawberry.workflows.IterationMetrics;
+import org.openstrawberry.workflows.Progress;
+import org.openstrawberry.workflows.RunResult;
+import org.openstrawberry.workflows.TrainingInput;
+import org.openstrawberry.workflows.TrainingWorkflow;
+import org.openstrawberry.workflows.steps.TaskQueues;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+import reactor.core.scheduler.Schedulers;
+
+/** One run on a Temporal server: watch it, steer it, wait for its result. */
+public final class RunHandle {
+    private final WorkflowStub stub;
+    private final TrainingWorkflow workflow;
+
+    private RunHandle(WorkflowClient client, String id) {
+        this.stub = client.newUntypedWorkflowStub(id);
+        this.workflow = client.newWorkflowStub(TrainingWorkflow.class, id);
+    }
+
+    /**
+     * Starts a run.
+     *
+     * @param id the run's id, which no running workflow may have
+     */
+    public static RunHandle start(WorkflowClient client, String id, TrainingInput input) {
+        TrainingWorkflow workflow = client.newWorkflowStub(
+                TrainingWorkflow.class,
+                WorkflowOptions.newBuilder()
+                        .setWorkflowId(id)
+                        .setTaskQueue(TaskQueues.RUNS)
+                        .build());
+        WorkflowClient.start(workflow::train, input);
+        return new RunHandle(client, id);
+    }
+
+    /** What the run is doing, asked again and again; a question that fails is left out. Cold, endless. */
+    public Flux<Progress> progress(Duration every) {
+        return Flux.interval(Duration.ZERO, every)
+                .onBackpressureDrop()
+                .concatMap(
+                        tick -> Mono.fromCallable(workflow::progress)
+                                .subscribeOn(Schedulers.boundedElastic())
+                                .onErrorResume(e -> Mono.empty()),
+                        1);
+    }
+
+    /** The rows of iterations after the given one. */
+    public List<IterationMetrics> history(int after) {
+        return workflow.history(after);
+    }
+
+    public void pause() {
+        workflow.pause();
+    }
+
+    public void resume() {
+        workflow.resume();
+    }
+
+    public void stop() {
+        workflow.stop();
+    }
+
+    /** How the run ended; a {@link RunFailedException} where it failed. */
+    public Mono<RunResult> result() {
+        return Mono.fromFuture(() -> stub.getResultAsync(RunResult.class))
+                .onErrorMap(WorkflowFailedException.class, e -> new RunFailedException(reason(e), e));
+    }
+
+    private static String reason(Throwable failure) {
+        String reason = String.valueOf(failure.getMessage());
+        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+            if (cause instanceof ApplicationFailure application) {
+                return String.valueOf(application.getOriginalMessage());
+            }
+        }
+        return reason;
+    }
+}
