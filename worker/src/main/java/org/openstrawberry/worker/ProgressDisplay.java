@@ -100,9 +100,10 @@ abstract sealed class ProgressDisplay implements AutoCloseable {
         @Override
         void status(Progress progress) {
             if (progress.warmUpStep() < progress.warmUpSteps()) {
-                bar.setTaskName("warm-up").maxHint(progress.warmUpSteps()).stepTo(progress.warmUpStep());
+                bar.setExtraMessage("  warm-up");
+                bar.maxHint(progress.warmUpSteps()).stepTo(progress.warmUpStep());
             } else {
-                bar.setTaskName("iteration").maxHint(progress.iterations()).stepTo(progress.iteration());
+                bar.maxHint(progress.iterations()).stepTo(progress.iteration());
             }
         }
 

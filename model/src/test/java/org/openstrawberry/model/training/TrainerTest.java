@@ -106,31 +106,25 @@ class TrainerTest {
 
     /**
      * With attention silenced, a hidden state depends on its own token only, so a token that stands nowhere but inside the
-     * prompt can get a gradient only if the loss counts predictions made there.
+     * prompt can get a gradient only if the loss counts predictions made there. (In a pair they would cancel, the prompt
+     * being the same on both sides; so this is asked of single sequences.)
      */
     @Test
     void promptTokensGetNoGradient() {
-        for (int layer = 0; layer < config.layers(); layer++) {
-            policy.get(ModelConfig.layerPrefix(layer) + "self_attn.o_proj.weight")
-                    .muli(0f);
-        }
-        List<PreferencePair> pairs =
-                List.of(new PreferencePair(new int[] {9, 10, 11, 1}, new int[] {4, EOS}, new int[] {5, 6, EOS}));
-        float[] dpo = embeddingGradientNorms(dpoGradients(pairs, WHOLE));
-        assertThat(dpo[9]).isZero();
-        assertThat(dpo[10]).isZero();
-        assertThat(dpo[11]).isZero();
-        assertThat(dpo[1]).isPositive(); // predicts the completions' first tokens
-        assertThat(dpo[4]).isPositive();
+        silenceAttention();
+        List<Sequence> batch = List.of(new Sequence(new int[] {9, 10, 11, 1}, new int[] {4, EOS}));
+        float[] norms = embeddingGradientNorms(supervisedGradients(batch));
+        assertThat(norms[9]).isZero();
+        assertThat(norms[10]).isZero();
+        assertThat(norms[11]).isZero();
+        assertThat(norms[1]).isPositive(); // predicts the completion's first token
+        assertThat(norms[4]).isPositive();
     }
 
     /** As above: the state that predicts the end token is that of the token before it. */
     @Test
     void theEndTokenIsInsideTheLoss() {
-        for (int layer = 0; layer < config.layers(); layer++) {
-            policy.get(ModelConfig.layerPrefix(layer) + "self_attn.o_proj.weight")
-                    .muli(0f);
-        }
+        silenceAttention();
         List<PreferencePair> pairs =
                 List.of(new PreferencePair(new int[] {1}, new int[] {4, EOS}, new int[] {5, 6, EOS}));
         float[] norms = embeddingGradientNorms(dpoGradients(pairs, WHOLE));
@@ -159,19 +153,8 @@ class TrainerTest {
         List<Sequence> batch = LogProbsTest.sequences(new Random(6), 5);
         double tokens =
                 batch.stream().mapToInt(row -> row.completionIds().length).sum();
-        // One step of gradient descent with rate 1 shows the gradient.
-        Weights stepped = policy.copy(manager);
-        try (Optimizer optimizer = Optimizer.of(OptimizerSettings.sgd(0), manager)) {
-            new SupervisedTrainer(decoder).step(stepped, optimizer, batch, 1, 0, WHOLE);
-        }
-        Map<String, float[]> gradients = new LinkedHashMap<>();
-        for (String name : policy.names()) {
-            try (NDArray difference = policy.get(name).sub(stepped.get(name))) {
-                gradients.put(name, difference.toFloatArray());
-            }
-        }
         assertFiniteDifferences(
-                gradients,
+                supervisedGradients(batch),
                 () -> -Arrays.stream(new LogProbs(decoder).sums(policy, batch, WHOLE))
                                 .sum()
                         / tokens);
@@ -302,6 +285,28 @@ class TrainerTest {
             Map<String, float[]> values = new LinkedHashMap<>();
             gradients.byName().forEach((name, gradient) -> values.put(name, gradient.toFloatArray()));
             return values;
+        }
+    }
+
+    /** One step of gradient descent with rate 1 shows the gradient. */
+    private Map<String, float[]> supervisedGradients(List<Sequence> batch) {
+        Weights stepped = policy.copy(manager);
+        try (Optimizer optimizer = Optimizer.of(OptimizerSettings.sgd(0), manager)) {
+            new SupervisedTrainer(decoder).step(stepped, optimizer, batch, 1, 0, WHOLE);
+        }
+        Map<String, float[]> gradients = new LinkedHashMap<>();
+        for (String name : policy.names()) {
+            try (NDArray difference = policy.get(name).sub(stepped.get(name))) {
+                gradients.put(name, difference.toFloatArray());
+            }
+        }
+        return gradients;
+    }
+
+    private void silenceAttention() {
+        for (int layer = 0; layer < config.layers(); layer++) {
+            policy.get(ModelConfig.layerPrefix(layer) + "self_attn.o_proj.weight")
+                    .muli(0f);
         }
     }
 

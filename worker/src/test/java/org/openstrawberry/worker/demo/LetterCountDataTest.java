@@ -1,5 +1,6 @@
 package org.openstrawberry.worker.demo;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
@@ -81,7 +82,7 @@ class LetterCountDataTest {
     void answersAreRightAndAtMostFour() {
         for (String file : List.of("train.jsonl", "heldout.jsonl")) {
             assertThat(prompts(file, shipped)).allSatisfy(row -> {
-                int answer = row.fields().get("answer").intValue();
+                int answer = requireNonNull(row.fields().get("answer")).intValue();
                 assertThat(answer).isBetween(0, 4).isEqualTo(count(row.prompt()));
             });
         }
@@ -101,8 +102,8 @@ class LetterCountDataTest {
         double all = writers.values().stream().mapToLong(Long::longValue).sum();
 
         assertThat(writers).containsOnlyKeys("careful", "sloppy", "hasty");
-        assertThat(writers.get("careful") / all).isBetween(0.15, 0.21);
-        assertThat(writers.get("sloppy") / all).isBetween(0.21, 0.27);
+        assertThat(requireNonNull(writers.get("careful")) / all).isBetween(0.15, 0.21);
+        assertThat(requireNonNull(writers.get("sloppy")) / all).isBetween(0.21, 0.27);
     }
 
     @Test
