@@ -33,10 +33,17 @@ final class AskCommand implements Callable<Integer> {
     @Parameters(index = "0", paramLabel = "DIR", description = "A run directory or a model directory.")
     private @Nullable Path directory;
 
-    @Parameters(index = "1", arity = "0..1", paramLabel = "PROMPT", description = "Without it, one a line from standard input.")
+    @Parameters(
+            index = "1",
+            arity = "0..1",
+            paramLabel = "PROMPT",
+            description = "Without it, one a line from standard input.")
     private @Nullable String prompt;
 
-    @Option(names = "--samples", paramLabel = "N", description = "Completions a prompt; more than one are sampled at temperature 1.")
+    @Option(
+            names = "--samples",
+            paramLabel = "N",
+            description = "Completions a prompt; more than one are sampled at temperature 1.")
     private int samples = 1;
 
     @Option(names = "--temperature", paramLabel = "T", description = "0 takes the likeliest token.")
@@ -57,7 +64,8 @@ final class AskCommand implements Callable<Integer> {
             throw new IllegalStateException("the command line lets no required parameter pass");
         }
         if (samples < 1 || maxNewTokens < 1 || (temperature != null && temperature < 0)) {
-            throw new InvalidInputException("--samples and --max-new-tokens must be at least 1, --temperature at least 0");
+            throw new InvalidInputException(
+                    "--samples and --max-new-tokens must be at least 1, --temperature at least 0");
         }
         Source source = source(directory, base);
         try (NDManager memory = Torch.start(1, "cpu");
@@ -66,7 +74,9 @@ final class AskCommand implements Callable<Integer> {
                     .map(file -> Weights.load(file, memory))
                     .orElseGet(() -> source.model().load(memory));
             Generator generator = new Generator(
-                    new Decoder(source.model().config()), source.model().eosIds(), source.model().padId());
+                    new Decoder(source.model().config()),
+                    source.model().eosIds(),
+                    source.model().padId());
             int number = 0;
             if (prompt != null) {
                 answer(generator, weights, tokenizer, prompt, number);

@@ -23,10 +23,7 @@ final class FinalReport {
         Path before = directory.resolve(RunLayout.evaluation(0));
         Path after = directory.resolve(RunLayout.evaluation(result.iteration()));
         if (Files.exists(before) && Files.exists(after)) {
-            heldOut(
-                    out,
-                    Json.readLines(before, EvaluationLine.class),
-                    Json.readLines(after, EvaluationLine.class));
+            heldOut(out, Json.readLines(before, EvaluationLine.class), Json.readLines(after, EvaluationLine.class));
         }
         out.println();
         out.println("policy   " + directory.resolve(result.policy()));
@@ -59,7 +56,10 @@ final class FinalReport {
     }
 
     private static String shown(EvaluationLine line) {
-        return line.text() + line.reward().map(r -> String.format(Locale.ROOT, "   (reward %.3g)", r)).orElse("");
+        return line.text()
+                + line.reward()
+                        .map(r -> String.format(Locale.ROOT, "   (reward %.3g)", r))
+                        .orElse("");
     }
 
     private static void row(

@@ -63,7 +63,9 @@ final class InspectCommand implements Callable<Integer> {
                     Json.readLines(directory.resolve(RunLayout.scores(number, shard)), ScoreLine.class)) {
                 rewards.put(
                         score.prompt() + "/" + score.branch(),
-                        score.reward().map(String::valueOf).orElse("none: " + score.error().orElse("")));
+                        score.reward()
+                                .map(String::valueOf)
+                                .orElse("none: " + score.error().orElse("")));
             }
         }
         List<ThoughtLine> thoughts = new ArrayList<>();

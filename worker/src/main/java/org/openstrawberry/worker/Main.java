@@ -12,7 +12,8 @@ import picocli.CommandLine.Command;
         description = "Online preference training for language models, as durable workflows.",
         mixinStandardHelpOptions = true,
         version = "Open Strawberry 0.1.0",
-        subcommands = {TrainCommand.class, AskCommand.class, InspectCommand.class, ModelCommand.class, DataCommand.class})
+        subcommands = {TrainCommand.class, AskCommand.class, InspectCommand.class, ModelCommand.class, DataCommand.class
+        })
 public final class Main {
     static final int FAILED = 1;
     static final int BAD_INPUT = 2;

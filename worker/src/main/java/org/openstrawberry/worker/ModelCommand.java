@@ -17,7 +17,11 @@ final class ModelCommand {
     /** Draws the weights of a new model. */
     @Command(name = "init", mixinStandardHelpOptions = true, description = "Draw a new model's weights from a seed.")
     static final class Init implements Callable<Integer> {
-        @Option(names = "--config", required = true, paramLabel = "DIR", description = "Has config.json and tokenizer.json.")
+        @Option(
+                names = "--config",
+                required = true,
+                paramLabel = "DIR",
+                description = "Has config.json and tokenizer.json.")
         private @Nullable Path config;
 
         @Option(names = "--seed", required = true, paramLabel = "S", description = "Decides every weight.")

@@ -78,8 +78,7 @@ final class TrainCommand implements Callable<Integer> {
             try (RunWorkers workers =
                     new RunWorkers(client, new SimpleMeterRegistry(), reward -> Verifiers.of(reward.verifier()))) {
                 workers.start();
-                RunHandle run = RunHandle.start(
-                        client, spec.name(), TrainingInput.start(spec, directory.toString()));
+                RunHandle run = RunHandle.start(client, spec.name(), TrainingInput.start(spec, directory.toString()));
                 return watch(run, spec, directory);
             }
         }

@@ -26,9 +26,13 @@ import org.openstrawberry.workflows.steps.ArtifactRef;
 import org.openstrawberry.workflows.steps.RunRef;
 import org.openstrawberry.workflows.steps.Step;
 import org.openstrawberry.workflows.steps.TrainerActivities;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Changes the policy and stores it. Each step that finds its output there returns it. */
 public final class TrainerSteps implements TrainerActivities, AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(TrainerSteps.class);
+
     private final Runs runs;
     private final Tensors tensors;
     private final PolicyStates states;
@@ -64,6 +68,7 @@ public final class TrainerSteps implements TrainerActivities, AutoCloseable {
         WarmUpState state =
                 held != null ? held : WarmUpState.load(run, spec, checkpoints, RunLayout.warmUpCheckpoint(step), step);
         double loss = state.advance(end, examples(run));
+        log.info("warm-up: step {} of {}, loss {}", end, spec.steps(), loss);
         state.save(checkpoints, RunLayout.warmUpCheckpoint(end), loss);
         checkpoints.pruneWarmUp(step);
         if (end < spec.steps()) {

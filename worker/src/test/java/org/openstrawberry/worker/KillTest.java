@@ -1,0 +1,93 @@
+package org.openstrawberry.worker;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.File;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Random;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.openstrawberry.activities.lines.ThoughtLine;
+import org.openstrawberry.activities.store.Json;
+
+/** Real processes, ended as a power cut would. */
+class KillTest {
+    private static final int KILLS = 10;
+    /** What each kill waits for, so that the warm-up and every phase meet at least one. */
+    private static final List<String> MOMENTS = List.of(
+            "run.yaml",
+            "checkpoints/warmup-000004",
+            "checkpoints/000000",
+            "iterations/000001/prompts.jsonl",
+            "iterations/000001/thoughts-00.jsonl",
+            "iterations/000002/scores-00.jsonl",
+            "iterations/000003/pairs.jsonl",
+            "iterations/000004/step.json",
+            "iterations/000004/reference.json",
+            "iterations/000006/evaluation.jsonl");
+
+    private final TinyRun run;
+
+    KillTest(@TempDir Path folder) {
+        run = new TinyRun(folder);
+    }
+
+    @Test
+    void aRunKilledTenTimesEndsWithTheSameWeightsAndPairs() throws Exception {
+        assertThat(start("undisturbed").waitFor()).isZero();
+        Random random = new Random(20261125);
+        for (int kill = 0; kill < KILLS; kill++) {
+            Process process = start("killed");
+            Path moment = run.directory("killed").resolve(MOMENTS.get(kill));
+            while (process.isAlive() && !Files.exists(moment)) {
+                Thread.sleep(2);
+            }
+            Thread.sleep(random.nextInt(40));
+            process.destroyForcibly();
+            assertThat(process.waitFor(30, TimeUnit.SECONDS)).isTrue();
+        }
+        assertThat(start("killed").waitFor()).isZero();
+
+        assertThat(run.outcome("killed")).isEqualTo(run.outcome("undisturbed"));
+        assertThat(sequences("killed")).hasSize(6 * 6 * 6).doesNotHaveDuplicates();
+        assertThat(Files.readAllLines(run.directory("killed").resolve("metrics.jsonl")))
+                .hasSize(7);
+    }
+
+    private Process start(String name) throws IOException {
+        List<String> command = new ArrayList<>(List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-XX:+UseSerialGC",
+                "-cp",
+                System.getProperty("java.class.path"),
+                "org.openstrawberry.worker.Main"));
+        command.addAll(run.train(name));
+        File output = run.directory(name + ".out").toFile();
+        return new ProcessBuilder(command)
+                .redirectErrorStream(true)
+                .redirectOutput(ProcessBuilder.Redirect.appendTo(output))
+                .start();
+    }
+
+    private List<String> sequences(String name) throws IOException {
+        List<String> keys = new ArrayList<>();
+        Set<Path> files = new HashSet<>();
+        try (Stream<Path> walk = Files.walk(run.directory(name).resolve("iterations"))) {
+            walk.filter(path -> path.getFileName().toString().matches("thoughts-\\d+\\.jsonl"))
+                    .forEach(files::add);
+        }
+        for (Path file : files) {
+            Json.readLines(file, ThoughtLine.class)
+                    .forEach(line -> keys.add(line.iteration() + "/" + line.prompt() + "/" + line.branch()));
+        }
+        return keys;
+    }
+}

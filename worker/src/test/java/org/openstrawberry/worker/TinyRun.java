@@ -1,0 +1,65 @@
+package org.openstrawberry.worker;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+import org.openstrawberry.activities.store.Hashes;
+import org.openstrawberry.config.ShippedRuns;
+
+/** A run of seconds: the shipped one with fewer steps and prompts, in a folder of its own. */
+final class TinyRun {
+    private final Path folder;
+
+    TinyRun(Path folder) {
+        this.folder = folder;
+        ShippedRuns.copyTo("letter-count", folder);
+    }
+
+    Path file() {
+        return folder.resolve("letter-count.yaml");
+    }
+
+    /** A new run directory in the folder. */
+    Path directory(String name) {
+        return folder.resolve(name);
+    }
+
+    /** The command line that trains it. */
+    List<String> train(String name, String... more) {
+        List<String> arguments = new ArrayList<>(List.of("train", file().toString()));
+        arguments.addAll(List.of("--run-dir", directory(name).toString()));
+        List<String> settings = new ArrayList<>(List.of(
+                "warmup.steps=12",
+                "warmup.checkpoint-every=4",
+                "warmup.batch=16",
+                "sampling.prompts=6",
+                "sampling.branches=6",
+                "sampling.max-new-tokens=12",
+                "reward.verifier={kind: regex, pattern: '[1=]'}",
+                "until.iterations=6",
+                "reference.every=2",
+                "evaluation.every=3",
+                "checkpoints.every=4"));
+        settings.addAll(List.of(more));
+        settings.forEach(setting -> arguments.addAll(List.of("--set", setting)));
+        return arguments;
+    }
+
+    /** SHA-256 of all that must be equal between two runs: the policy, and the pairs of every iteration. */
+    Map<String, String> outcome(String name) throws IOException {
+        Path directory = directory(name);
+        Map<String, String> hashes = new TreeMap<>();
+        hashes.put("policy", Hashes.sha256(directory.resolve("policy/model.safetensors")));
+        try (Stream<Path> files = Files.walk(directory.resolve("iterations"))) {
+            for (Path file : files.filter(path -> path.endsWith("pairs.jsonl")).toList()) {
+                hashes.put(directory.relativize(file).toString(), Hashes.sha256(file));
+            }
+        }
+        return hashes;
+    }
+}
