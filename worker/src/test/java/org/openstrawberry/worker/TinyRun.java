@@ -29,10 +29,8 @@ final class TinyRun {
         return folder.resolve(name);
     }
 
-    /** The command line that trains it. */
-    List<String> train(String name, String... more) {
-        List<String> arguments = new ArrayList<>(List.of("train", file().toString()));
-        arguments.addAll(List.of("--run-dir", directory(name).toString()));
+    /** What makes it tiny, over the shipped file. */
+    List<String> settings(String... more) {
         List<String> settings = new ArrayList<>(List.of(
                 "warmup.steps=12",
                 "warmup.checkpoint-every=4",
@@ -46,7 +44,14 @@ final class TinyRun {
                 "evaluation.every=3",
                 "checkpoints.every=4"));
         settings.addAll(List.of(more));
-        settings.forEach(setting -> arguments.addAll(List.of("--set", setting)));
+        return settings;
+    }
+
+    /** The command line that trains it. */
+    List<String> train(String name, String... more) {
+        List<String> arguments = new ArrayList<>(List.of("train", file().toString()));
+        arguments.addAll(List.of("--run-dir", directory(name).toString()));
+        settings(more).forEach(setting -> arguments.addAll(List.of("--set", setting)));
         return arguments;
     }
 

@@ -38,16 +38,20 @@ class ConvergenceTest {
         UntilSpec until = new UntilSpec(
                 100, Optional.empty(), Optional.of(0.9), Optional.empty(), Optional.empty(), Optional.empty());
 
-        assertThat(Convergence.reason(until, TrainingState.fresh().after(evaluation(1, 0.89)))).isEmpty();
-        assertThat(Convergence.reason(until, TrainingState.fresh().after(evaluation(1, 0.9)))).isPresent();
+        assertThat(Convergence.reason(until, TrainingState.fresh().after(evaluation(1, 0.89))))
+                .isEmpty();
+        assertThat(Convergence.reason(until, TrainingState.fresh().after(evaluation(1, 0.9))))
+                .isPresent();
     }
 
     @Test
     void aPlateauIsSoManyEvaluationsWithoutANewBest() {
         UntilSpec until = new UntilSpec(
                 100, Optional.empty(), Optional.empty(), Optional.of(2), Optional.empty(), Optional.empty());
-        TrainingState state =
-                TrainingState.fresh().after(evaluation(0, 0.5)).after(evaluation(10, 0.6)).after(evaluation(20, 0.6));
+        TrainingState state = TrainingState.fresh()
+                .after(evaluation(0, 0.5))
+                .after(evaluation(10, 0.6))
+                .after(evaluation(20, 0.6));
 
         assertThat(Convergence.reason(until, state)).isEmpty();
         assertThat(state.heldOut().map(HeldOut::bestIteration)).contains(10);
@@ -68,8 +72,10 @@ class ConvergenceTest {
         UntilSpec until = new UntilSpec(
                 100, Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty(), Optional.of("2m"));
 
-        assertThat(Convergence.reason(until, TrainingState.fresh().spending(119))).isEmpty();
-        assertThat(Convergence.reason(until, TrainingState.fresh().spending(120))).isPresent();
+        assertThat(Convergence.reason(until, TrainingState.fresh().spending(119)))
+                .isEmpty();
+        assertThat(Convergence.reason(until, TrainingState.fresh().spending(120)))
+                .isPresent();
     }
 
     private static UntilSpec until(int iterations) {

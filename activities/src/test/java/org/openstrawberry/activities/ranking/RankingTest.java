@@ -52,7 +52,8 @@ class RankingTest {
         for (Ranked pair : pairs) {
             used.add(pair.chosen().branch());
             used.add(pair.rejected().branch());
-            assertThat(pair.chosen().reward()).isGreaterThanOrEqualTo(pair.rejected().reward());
+            assertThat(pair.chosen().reward())
+                    .isGreaterThanOrEqualTo(pair.rejected().reward());
         }
         assertThat(used).doesNotHaveDuplicates();
         assertThat(pairs).hasSize(Math.min(perPrompt, rewards.size() / 2));

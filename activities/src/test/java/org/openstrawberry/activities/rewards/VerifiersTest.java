@@ -42,20 +42,25 @@ class VerifiersTest {
     void withoutAMarkTheLastNumberCounts() {
         VerifierSpec spec = new Numeric("answer", "", false, false, 0.01);
 
-        assertThat(score(spec, new TextNode("1,234.5"), "first 7, then 1234.505", false)).isEqualTo(1);
+        assertThat(score(spec, new TextNode("1,234.5"), "first 7, then 1234.505", false))
+                .isEqualTo(1);
         assertThat(score(spec, new TextNode("1,234.5"), "1234.5, no: 7", false)).isEqualTo(0);
     }
 
     @Test
     void exactComparesTexts() {
-        assertThat(score(new Exact("answer", false, true), new TextNode("yes"), " yes ", false)).isEqualTo(1);
-        assertThat(score(new Exact("answer", false, false), new TextNode("yes"), " yes ", false)).isEqualTo(0);
+        assertThat(score(new Exact("answer", false, true), new TextNode("yes"), " yes ", false))
+                .isEqualTo(1);
+        assertThat(score(new Exact("answer", false, false), new TextNode("yes"), " yes ", false))
+                .isEqualTo(0);
     }
 
     @Test
     void regexMatchesAnywhere() {
-        assertThat(score(new Regex("b+", false), new TextNode(""), "abba", false)).isEqualTo(1);
-        assertThat(score(new Regex("^b", false), new TextNode(""), "abba", false)).isEqualTo(0);
+        assertThat(score(new Regex("b+", false), new TextNode(""), "abba", false))
+                .isEqualTo(1);
+        assertThat(score(new Regex("^b", false), new TextNode(""), "abba", false))
+                .isEqualTo(0);
     }
 
     @Test

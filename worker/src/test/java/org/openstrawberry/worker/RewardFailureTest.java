@@ -1,0 +1,121 @@
+package org.openstrawberry.worker;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.temporal.client.WorkflowClient;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Function;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.openstrawberry.activities.rewards.Reward;
+import org.openstrawberry.activities.rewards.Verifiers;
+import org.openstrawberry.activities.run.RunSetup;
+import org.openstrawberry.config.RewardSpec;
+import org.openstrawberry.config.RunFile;
+import org.openstrawberry.config.RunSpec;
+import org.openstrawberry.workflows.IterationMetrics;
+import org.openstrawberry.workflows.TrainingInput;
+import org.openstrawberry.workflows.client.RunFailedException;
+import org.openstrawberry.workflows.client.RunHandle;
+import reactor.core.publisher.Mono;
+
+/** The whole workflow on the in-process server, with rewards that misbehave. */
+class RewardFailureTest {
+    private static final Function<RewardSpec, Reward> SOUND = reward -> Verifiers.of(reward.verifier());
+
+    private final TinyRun run;
+
+    RewardFailureTest(@TempDir Path folder) {
+        run = new TinyRun(folder);
+    }
+
+    @Test
+    void aFailingStepIsTriedAgainWithTheSameResult() throws IOException {
+        AtomicInteger tries = new AtomicInteger();
+        Function<RewardSpec, Reward> failsTwice = reward -> {
+            if (tries.incrementAndGet() <= 2) {
+                throw new UncheckedIOException(new IOException("the reward is not there yet"));
+            }
+            return SOUND.apply(reward);
+        };
+        train("sound", SOUND);
+        train("failing", failsTwice);
+
+        assertThat(tries).hasValueGreaterThan(2);
+        assertThat(run.outcome("failing")).isEqualTo(run.outcome("sound"));
+    }
+
+    @Test
+    void aRewardThatIsNotANumberIsQuarantinedAndNeverZero() throws IOException {
+        Function<RewardSpec, Reward> oneIsNaN =
+                spec -> sample -> sample.completion().hashCode() % 7 == 0
+                        ? Mono.just(Double.NaN)
+                        : Mono.just((double) sample.completion().length());
+        List<IterationMetrics> rows = train("run", oneIsNaN);
+
+        double quarantined = rows.stream()
+                .flatMap(row -> row.value("thoughts/quarantined").stream())
+                .mapToDouble(Double::doubleValue)
+                .sum();
+        assertThat(quarantined).isPositive();
+        try (Stream<Path> files = Files.walk(run.directory("run").resolve("iterations"))) {
+            String scores = files.filter(file -> file.getFileName().toString().matches("scores-\\d+\\.jsonl"))
+                    .map(RewardFailureTest::read)
+                    .reduce("", String::concat);
+            assertThat(scores.lines().filter(line -> line.contains("not a finite number")))
+                    .hasSize((int) quarantined)
+                    .noneMatch(line -> line.contains("reward\":0"));
+        }
+    }
+
+    @Test
+    void equalRewardsFormNoPairAndMakeNoStep() {
+        List<IterationMetrics> rows = train("run", spec -> sample -> Mono.just(1.0));
+
+        assertThat(rows.subList(1, rows.size())).allSatisfy(row -> {
+            assertThat(row.value("pairs/formed")).contains(0.0);
+            assertThat(row.value("pairs/tied")).contains(12.0);
+            assertThat(row.value("loss")).isEmpty();
+        });
+    }
+
+    @Test
+    void aRewardThatNeverAnswersFailsTheRunWithItsReason() {
+        assertThatThrownBy(() -> train("run", spec -> {
+                    throw new IllegalArgumentException("no such judge");
+                }))
+                .isInstanceOf(RunFailedException.class)
+                .hasMessageContaining("no such judge");
+    }
+
+    private List<IterationMetrics> train(String name, Function<RewardSpec, Reward> rewards) {
+        RunSpec spec = RunFile.read(run.file(), run.settings());
+        Path directory = run.directory(name);
+        RunSetup.prepare(spec, directory);
+        try (EmbeddedTemporal temporal = EmbeddedTemporal.start()) {
+            WorkflowClient client = temporal.client();
+            try (RunWorkers workers = new RunWorkers(client, new SimpleMeterRegistry(), rewards)) {
+                workers.start();
+                RunHandle handle = RunHandle.start(client, name, TrainingInput.start(spec, directory.toString()));
+                handle.result().block();
+                return handle.history(-1);
+            }
+        }
+    }
+
+    private static String read(Path file) {
+        try {
+            return Files.readString(file);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}
