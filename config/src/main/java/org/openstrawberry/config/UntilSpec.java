@@ -14,7 +14,7 @@ import java.util.regex.Pattern;
  * @param lossBelow the smoothed loss is below this
  * @param heldOutAtLeast held-out accuracy, or mean reward where rewards are not 0 and 1, is at least this
  * @param plateau this many evaluations in a row brought no new best
- * @param klAbove the divergence from the policy at the start is above this
+ * @param klAbove the step's estimate of the divergence from the reference, {@code objective/kl}, is above this
  * @param wallTime time that the run has taken, such as {@code 90m}, {@code 12h} or {@code 2d}; a run stopped so does not
  *     end with the same weights every time
  */

@@ -2,6 +2,7 @@ package org.openstrawberry.worker;
 
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.temporal.client.WorkflowClient;
+import io.temporal.client.WorkflowNotFoundException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -18,6 +19,7 @@ import org.openstrawberry.workflows.Progress;
 import org.openstrawberry.workflows.RunResult;
 import org.openstrawberry.workflows.TrainingInput;
 import org.openstrawberry.workflows.client.RunHandle;
+import org.slf4j.LoggerFactory;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -92,8 +94,8 @@ final class TrainCommand implements Callable<Integer> {
                     Runtime.getRuntime().halt(Main.INTERRUPTED);
                 }
                 interrupted.countDown();
-                System.err.println("\nFinishing the step under way, then stopping; once more to stop at once.");
-                run.pause();
+                System.err.println("\nFinishing the iteration under way, then stopping; once more to stop at once.");
+                pause(run);
             });
         }
         try (ProgressDisplay display = ProgressDisplay.of(spec)) {
@@ -114,6 +116,14 @@ final class TrainCommand implements Callable<Integer> {
             display.close();
             FinalReport.print(System.out, directory, result.get());
             return 0;
+        }
+    }
+
+    private static void pause(RunHandle run) {
+        try {
+            run.pause();
+        } catch (WorkflowNotFoundException e) {
+            LoggerFactory.getLogger(TrainCommand.class).info("interrupted when the run had just ended", e);
         }
     }
 }
