@@ -84,43 +84,56 @@ abstract sealed class ProgressDisplay implements AutoCloseable {
         public void close() {}
     }
 
+    /** A bar for the warm-up, then one for the iterations, so that the time left is that of the stage. */
     private static final class Bar extends ProgressDisplay {
-        private final ProgressBar bar;
+        private final String run;
+        private Optional<Stage> stage = Optional.empty();
         private Optional<Double> accuracy = Optional.empty();
-        private boolean open = true;
+
+        /** What a bar stands for. */
+        private record Stage(String name, ProgressBar bar) {}
 
         Bar(RunSpec spec) {
-            bar = new ProgressBarBuilder()
-                    .setTaskName(spec.name())
-                    .setInitialMax(spec.until().iterations())
-                    .setStyle(ProgressBarStyle.ASCII)
-                    .build();
+            run = spec.name();
         }
 
         @Override
         void status(Progress progress) {
             if (progress.warmUpStep() < progress.warmUpSteps()) {
-                bar.setExtraMessage("  warm-up");
-                bar.maxHint(progress.warmUpSteps()).stepTo(progress.warmUpStep());
+                bar("warm-up", progress.warmUpSteps()).stepTo(progress.warmUpStep());
             } else {
-                bar.maxHint(progress.iterations()).stepTo(progress.iteration());
+                bar(run, progress.iterations()).stepTo(progress.iteration());
             }
+        }
+
+        private ProgressBar bar(String name, int steps) {
+            if (stage.filter(current -> current.name().equals(name)).isEmpty()) {
+                close();
+                stage = Optional.of(new Stage(
+                        name,
+                        new ProgressBarBuilder()
+                                .setTaskName(name)
+                                .setInitialMax(steps)
+                                .setStyle(ProgressBarStyle.ASCII)
+                                .build()));
+            }
+            return stage.orElseThrow().bar();
         }
 
         @Override
         void row(IterationMetrics row) {
             accuracy = row.value("eval/accuracy").or(() -> accuracy);
-            String last = accuracy.map(value -> String.format(Locale.ROOT, "  held-out %.3f", value))
-                    .orElse("");
-            bar.setExtraMessage(words(row) + (row.value("eval/accuracy").isPresent() ? "" : last));
+            String heldOut = row.value("eval/accuracy").isPresent()
+                    ? ""
+                    : accuracy.map(value -> String.format(Locale.ROOT, "  accuracy %.3f", value))
+                            .orElse("");
+            stage.ifPresent(current -> current.bar().setExtraMessage(words(row) + heldOut));
         }
 
         @Override
         public void close() {
-            if (open) {
-                open = false;
-                bar.close();
-            }
+            stage.ifPresent(current -> current.bar().close());
+            stage = Optional.empty();
         }
     }
 }
