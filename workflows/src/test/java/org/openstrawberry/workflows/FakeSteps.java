@@ -1,0 +1,170 @@
+package org.openstrawberry.workflows;
+
+import io.temporal.activity.Activity;
+import io.temporal.testing.TestWorkflowEnvironment;
+import io.temporal.worker.Worker;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import org.openstrawberry.config.EvaluationSpec;
+import org.openstrawberry.config.ReferenceSpec;
+import org.openstrawberry.workflows.steps.ArtifactRef;
+import org.openstrawberry.workflows.steps.Evaluation;
+import org.openstrawberry.workflows.steps.EvaluationActivities;
+import org.openstrawberry.workflows.steps.Pairs;
+import org.openstrawberry.workflows.steps.PromptActivities;
+import org.openstrawberry.workflows.steps.PromptBatch;
+import org.openstrawberry.workflows.steps.RankingActivities;
+import org.openstrawberry.workflows.steps.RewardActivities;
+import org.openstrawberry.workflows.steps.RunActivities;
+import org.openstrawberry.workflows.steps.RunRef;
+import org.openstrawberry.workflows.steps.Scores;
+import org.openstrawberry.workflows.steps.Step;
+import org.openstrawberry.workflows.steps.TaskQueues;
+import org.openstrawberry.workflows.steps.ThoughtActivities;
+import org.openstrawberry.workflows.steps.Thoughts;
+import org.openstrawberry.workflows.steps.TrainerActivities;
+
+/** Steps that do nothing but note that they were called, and fail or act when told to. */
+final class FakeSteps
+        implements PromptActivities,
+                ThoughtActivities,
+                RewardActivities,
+                RankingActivities,
+                TrainerActivities,
+                EvaluationActivities,
+                RunActivities {
+    private static final ArtifactRef FILE = new ArtifactRef("file", 1, "sha");
+
+    private final ConcurrentLinkedQueue<String> calls = new ConcurrentLinkedQueue<>();
+    private final Set<String> runIds = ConcurrentHashMap.newKeySet();
+    private final Set<String> failing = ConcurrentHashMap.newKeySet();
+    private final Set<String> failingOnce = ConcurrentHashMap.newKeySet();
+    private final Map<String, Runnable> acts = new ConcurrentHashMap<>();
+
+    /** Each role's steps on the role's queue only, so that a step sent to another would never run. */
+    void register(TestWorkflowEnvironment temporal) {
+        Worker runs = temporal.newWorker(TaskQueues.RUNS);
+        runs.registerWorkflowImplementationTypes(OnlineDpo.class);
+        runs.registerActivitiesImplementations(this);
+        for (String queue : List.of(TaskQueues.THOUGHTS, TaskQueues.REWARDS, TaskQueues.TRAINER)) {
+            temporal.newWorker(queue).registerActivitiesImplementations(this);
+        }
+    }
+
+    List<String> calls() {
+        return List.copyOf(calls);
+    }
+
+    Set<String> runIds() {
+        return runIds;
+    }
+
+    void failOnce(String call) {
+        failingOnce.add(call);
+    }
+
+    void failAlways(String call) {
+        failing.add(call);
+    }
+
+    /** Does something while the call is under way. */
+    void during(String call, Runnable act) {
+        acts.put(call, act);
+    }
+
+    private void note(String call) {
+        calls.add(call);
+        runIds.add(Activity.getExecutionContext().getInfo().getRunId());
+        Runnable act = acts.remove(call);
+        if (act != null) {
+            act.run();
+        }
+        if (failing.contains(call) || failingOnce.remove(call)) {
+            throw new IllegalStateException(call + " does not work");
+        }
+    }
+
+    @Override
+    public TrainingState open(RunRef run) {
+        note("open");
+        return TrainingState.fresh();
+    }
+
+    @Override
+    public PromptBatch samplePrompts(PromptRequest request) {
+        note("sample " + request.iteration());
+        return new PromptBatch(request.iteration(), FILE, request.prompts());
+    }
+
+    @Override
+    public Thoughts generate(ThoughtRequest request) {
+        int iteration = request.prompts().iteration();
+        note("generate " + iteration + "/" + request.shard());
+        return new Thoughts(iteration, request.shard(), FILE, 8, 64, 8, 0);
+    }
+
+    @Override
+    public Scores score(ScoreRequest request) {
+        note("score " + request.thoughts().iteration() + "/"
+                + request.thoughts().shard());
+        return new Scores(request.thoughts().iteration(), request.thoughts(), FILE, 8, 0, 4);
+    }
+
+    @Override
+    public Pairs rankAndPair(RankingRequest request) {
+        note("pair " + request.prompts().iteration());
+        return new Pairs(request.prompts().iteration(), FILE, 2, 0, 0, 0);
+    }
+
+    @Override
+    public WarmUp warmUp(RunRef run, int step) {
+        note("warm-up " + step);
+        return new WarmUp(step + 100, 1);
+    }
+
+    @Override
+    public void initialize(RunRef run) {
+        note("initialize");
+    }
+
+    @Override
+    public Step dpoStep(StepRequest request) {
+        note("step " + request.pairs().iteration());
+        return new Step(request.pairs().iteration(), FILE, true, Map.of("loss", 0.7, "objective/kl", 0.0), 0);
+    }
+
+    @Override
+    public void refreshReference(RunRef run, int iteration, ReferenceSpec reference) {
+        note("refresh " + iteration);
+    }
+
+    @Override
+    public void checkpoint(RunRef run, int iteration, int bestIteration) {
+        note("checkpoint " + iteration);
+    }
+
+    @Override
+    public Export export(RunRef run, int iteration) {
+        note("export " + iteration);
+        return new Export("policy", "sha");
+    }
+
+    @Override
+    public Evaluation evaluate(RunRef run, int iteration, EvaluationSpec evaluation) {
+        note("evaluate " + iteration);
+        return new Evaluation(iteration, FILE, 0.5, Map.of("eval/accuracy", 0.5), 0);
+    }
+
+    @Override
+    public void record(RunRef run, IterationMetrics metrics, TrainingState state) {
+        note("record " + metrics.iteration());
+    }
+
+    @Override
+    public void finish(RunRef run, RunResult result) {
+        note("finish");
+    }
+}

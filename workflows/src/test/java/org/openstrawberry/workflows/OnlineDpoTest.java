@@ -1,0 +1,178 @@
+package org.openstrawberry.workflows;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.temporal.client.WorkflowClient;
+import io.temporal.testing.TestWorkflowEnvironment;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.openstrawberry.config.RunFile;
+import org.openstrawberry.config.RunSpec;
+import org.openstrawberry.workflows.Progress.State;
+import org.openstrawberry.workflows.client.RunFailedException;
+import org.openstrawberry.workflows.client.RunHandle;
+
+/** The workflow on the in-process server, with steps that only say that they were called. */
+class OnlineDpoTest {
+    private final Path folder;
+    private final TestWorkflowEnvironment temporal = TestWorkflowEnvironment.newInstance();
+    private final FakeSteps steps = new FakeSteps();
+
+    OnlineDpoTest(@TempDir Path folder) {
+        this.folder = folder;
+        steps.register(temporal);
+        temporal.start();
+    }
+
+    @AfterEach
+    void close() {
+        temporal.close();
+    }
+
+    @Test
+    void theStepsComeInThePapersOrder() {
+        RunResult result = start("until.iterations=2", "sampling.shards=1", "evaluation.every=2")
+                .result()
+                .block();
+
+        assertThat(result).isEqualTo(new RunResult(2, "2 iterations done", "policy", "sha"));
+        assertThat(steps.calls())
+                .containsExactly(
+                        "open",
+                        "warm-up 0",
+                        "warm-up 100",
+                        "initialize",
+                        "evaluate 0",
+                        "record 0",
+                        "sample 1",
+                        "generate 1/0",
+                        "score 1/0",
+                        "pair 1",
+                        "step 1",
+                        "record 1",
+                        "sample 2",
+                        "generate 2/0",
+                        "score 2/0",
+                        "pair 2",
+                        "step 2",
+                        "refresh 2",
+                        "evaluate 2",
+                        "checkpoint 2",
+                        "record 2",
+                        "export 2",
+                        "finish");
+    }
+
+    @Test
+    void everyShardIsGeneratedAndScoredOnce() {
+        start("until.iterations=1", "sampling.shards=4").result().block();
+
+        assertThat(steps.calls()).contains("generate 1/0", "generate 1/1", "generate 1/2", "generate 1/3");
+        assertThat(steps.calls()).contains("score 1/0", "score 1/1", "score 1/2", "score 1/3");
+    }
+
+    @Test
+    void aFailedStepIsTriedAgain() {
+        steps.failOnce("step 1");
+
+        RunResult result = start("until.iterations=1").result().block();
+
+        assertThat(result).isNotNull();
+        assertThat(steps.calls().stream().filter("step 1"::equals)).hasSize(2);
+    }
+
+    @Test
+    void aStepThatKeepsFailingEndsTheRunWithItsReason() {
+        steps.failAlways("pair 1");
+
+        assertThatThrownBy(() -> start("until.iterations=1").result().block())
+                .isInstanceOf(RunFailedException.class)
+                .hasMessageContaining("pair 1 does not work");
+    }
+
+    @Test
+    void aPausedRunHoldsBehindACheckpointAndGoesOn() {
+        RunHandle run = start("until.iterations=3");
+        steps.during("generate 2/0", run::pause);
+
+        awaitState(run, State.PAUSED);
+        assertThat(steps.calls()).contains("record 2", "checkpoint 2").doesNotContain("sample 3");
+
+        run.resume();
+        assertThat(run.result().block()).extracting(RunResult::iteration).isEqualTo(3);
+        assertThat(steps.calls()).containsOnlyOnce("step 1", "step 2", "step 3");
+    }
+
+    @Test
+    void aPauseShowsAtOnceInTheWarmUpToo() {
+        RunHandle run = start("until.iterations=1");
+        steps.during("warm-up 0", () -> {
+            run.pause();
+            awaitState(run, State.PAUSING);
+        });
+
+        awaitState(run, State.PAUSED);
+        assertThat(steps.calls()).doesNotContain("warm-up 100");
+
+        run.resume();
+        assertThat(run.result().block()).isNotNull();
+    }
+
+    @Test
+    void aStoppedRunFinishesTheIterationAndExports() {
+        RunHandle run = start("until.iterations=50");
+        steps.during("generate 2/0", run::stop);
+
+        assertThat(run.result().block()).isEqualTo(new RunResult(2, "stopped by request", "policy", "sha"));
+        assertThat(steps.calls()).contains("evaluate 2", "checkpoint 2", "export 2");
+    }
+
+    @Test
+    void aLongRunContinuesAsNewAndCountsEveryIterationOnce() {
+        RunHandle run = start("until.iterations=400", "evaluation.every=100", "checkpoints.every=100");
+
+        assertThat(run.result().block()).extracting(RunResult::iteration).isEqualTo(400);
+        assertThat(steps.calls().stream().filter(call -> call.startsWith("record ")))
+                .containsExactlyElementsOf(IntStream.rangeClosed(0, 400)
+                        .mapToObj(iteration -> "record " + iteration)
+                        .toList());
+        assertThat(steps.calls()).containsOnlyOnce("open");
+        assertThat(steps.runIds()).hasSizeGreaterThan(1);
+    }
+
+    private RunHandle start(String... settings) {
+        WorkflowClient client = temporal.getWorkflowClient();
+        return RunHandle.start(client, "run", TrainingInput.start(spec(settings), folder.toString()));
+    }
+
+    private RunSpec spec(String... settings) {
+        Path file = folder.resolve("run.yaml");
+        try {
+            Files.writeString(file, """
+                    model: { policy: base }
+                    warmup: { data: warmup.jsonl, steps: 200 }
+                    data: { prompts: train.jsonl, held-out: heldout.jsonl }
+                    reward: { verifier: { kind: regex, pattern: a } }
+                    reference: { every: 2 }
+                    """);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return RunFile.read(file, List.of(settings));
+    }
+
+    private static void awaitState(RunHandle run, State state) {
+        run.progress(Duration.ofMillis(20))
+                .filter(progress -> progress.state() == state)
+                .blockFirst(Duration.ofSeconds(20));
+    }
+}
