@@ -68,6 +68,10 @@ public final class RunSetup {
                         temporary -> Files.writeString(temporary, Json.line(inputs) + "\n"));
             }
             DurableFiles.replace(runFile, temporary -> Files.writeString(temporary, RunFile.toYaml(spec, directory)));
+            DurableFiles.replace(
+                    directory.resolve(RunLayout.RUN_FILE_HASH),
+                    temporary ->
+                            Files.writeString(temporary, Hashes.sha256(runFile) + "  " + RunLayout.RUN_FILE + "\n"));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -6,6 +6,8 @@ import java.util.Locale;
 public final class RunLayout {
     /** The resolved run file. */
     public static final String RUN_FILE = "run.yaml";
+    /** Its SHA-256, as {@code sha256sum} writes it. */
+    public static final String RUN_FILE_HASH = "run.yaml.sha256";
     /** Hashes of the files that the run was started with. */
     public static final String INPUTS = "inputs.json";
     /** Settings that were changed since the start. */
