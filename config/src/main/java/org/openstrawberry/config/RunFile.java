@@ -103,6 +103,25 @@ public final class RunFile {
     }
 
     /**
+     * A specification with some settings changed, checked as a run file is.
+     *
+     * @param changes of the form {@code KEY=VALUE}
+     * @throws InvalidInputException if a key is unknown, or a value of the wrong type or out of range; the message begins
+     *     with the change
+     */
+    public static RunSpec changed(RunSpec spec, List<String> changes) {
+        Path anywhere = Path.of("").toAbsolutePath();
+        Path file = anywhere.resolve(spec.name());
+        Setting.Block written = YamlReader.file(toYaml(spec, anywhere), spec.name(), Place.Layer.FILE);
+        for (Setting.Block change : overlay(changes)) {
+            written = written.overlaidBy(change);
+        }
+        Setting.Block complete = withoutAdapters(Defaults.under(written));
+        Schema.check(complete, spec.name());
+        return bind(complete, withAbsolutePaths(complete, file), file);
+    }
+
+    /**
      * Writes every setting to a file that {@link #read} reads as an equal specification. Paths below the file's folder are
      * written relative to it, so that the folder may be moved.
      *

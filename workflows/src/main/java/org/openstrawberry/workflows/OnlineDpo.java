@@ -6,8 +6,12 @@ import io.temporal.workflow.Workflow;
 import io.temporal.workflow.WorkflowInit;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.stream.IntStream;
+import org.openstrawberry.config.Adjustment;
+import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.config.RunSpec;
 import org.openstrawberry.workflows.Progress.State;
 import org.openstrawberry.workflows.TrainingInput.Carried;
@@ -42,12 +46,13 @@ public final class OnlineDpo implements TrainingWorkflow {
     /** A longer history slows each replay down; the server's own limit is some 50,000 events. */
     private static final int LONGEST_HISTORY = 8_000;
 
-    private final RunSpec spec;
+    private RunSpec spec;
     private final RunRef run;
     private final PhaseClock clock = new PhaseClock(Workflow::currentTimeMillis);
     private final List<IterationMetrics> rows = new ArrayList<>();
     private TrainingState state = TrainingState.fresh();
     private Optional<String> reason = Optional.empty();
+    private Map<String, Object> adjustments = Map.of();
     private boolean pauseAsked;
     private boolean paused;
     private boolean stopAsked;
@@ -59,7 +64,7 @@ public final class OnlineDpo implements TrainingWorkflow {
         spec = input.spec();
         run = new RunRef(Workflow.getInfo().getWorkflowId(), input.runDirectory());
         input.carried().ifPresent(carried -> {
-            state = carried.state();
+            restore(carried.state());
             rows.addAll(carried.recent());
             pauseAsked = carried.paused();
         });
@@ -68,12 +73,13 @@ public final class OnlineDpo implements TrainingWorkflow {
     @Override
     public RunResult train(TrainingInput input) {
         if (input.carried().isEmpty()) {
-            state = Steps.log().open(run);
+            restore(Steps.log().open(run));
         }
         warmUp();
         measureBase();
         reason = Convergence.reason(spec.until(), state);
         while (reason.isEmpty()) {
+            takeUpAdjustments();
             int iteration = state.iteration() + 1;
             PromptBatch prompts = samplePrompts(iteration); // 1
             List<Scores> scores = scoreInShards(thinkInShards(prompts)); // 2, 3
@@ -125,7 +131,7 @@ public final class OnlineDpo implements TrainingWorkflow {
         clock.enter("step");
         return trainer(pairs.iteration(), "DPO step")
                 .dpoStep(new StepRequest(
-                        run, pairs, spec.dpo(), spec.optimizer(), spec.until().iterations()));
+                        run, pairs, spec.dpo(), spec.optimizer(), spec.until().iterations(), state.adjusted()));
     }
 
     private void refreshReferenceWhenDue(int iteration) {
@@ -156,6 +162,23 @@ public final class OnlineDpo implements TrainingWorkflow {
         if (reason.isEmpty()) {
             holdWhilePaused();
             continueAsNewWhenLong();
+        }
+    }
+
+    private void restore(TrainingState known) {
+        state = known;
+        if (!known.adjusted().isEmpty()) {
+            spec = Adjustment.apply(spec, known.adjusted());
+        }
+    }
+
+    private void takeUpAdjustments() {
+        if (!adjustments.isEmpty()) {
+            Map<String, Object> changes = adjustments;
+            adjustments = Map.of();
+            Steps.log().adjust(run, state.iteration() + 1, changes);
+            spec = Adjustment.apply(spec, changes);
+            state = state.adjusting(changes);
         }
     }
 
@@ -237,6 +260,24 @@ public final class OnlineDpo implements TrainingWorkflow {
     @Override
     public void stop() {
         stopAsked = true;
+    }
+
+    @Override
+    public RunSpec adjust(Map<String, Object> changes) {
+        Map<String, Object> all = new TreeMap<>(adjustments);
+        all.putAll(changes);
+        adjustments = all;
+        return Adjustment.apply(spec, all);
+    }
+
+    @Override
+    public void validateAdjust(Map<String, Object> changes) {
+        Map<String, Object> all = new TreeMap<>(adjustments);
+        all.putAll(changes);
+        Adjustment.apply(spec, all);
+        if (done || reason.isPresent()) {
+            throw new InvalidInputException("adjust: the run is ending; there is no next iteration");
+        }
     }
 
     @Override

@@ -1,6 +1,8 @@
 package org.openstrawberry.workflows;
 
+import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import org.openstrawberry.workflows.steps.Evaluation;
 import org.openstrawberry.workflows.steps.Step;
 
@@ -14,6 +16,7 @@ import org.openstrawberry.workflows.steps.Step;
  * @param kl of the last step
  * @param heldOut the last held-out result
  * @param seconds time spent in iterations so far
+ * @param adjusted settings changed since the start, dotted key to value
  */
 public record TrainingState(
         int warmUpSteps,
@@ -21,7 +24,8 @@ public record TrainingState(
         Optional<Double> smoothedLoss,
         Optional<Double> kl,
         Optional<HeldOut> heldOut,
-        double seconds) {
+        double seconds,
+        Map<String, Object> adjusted) {
     /** Weight of the newest loss in the smoothed one. */
     static final double LOSS_SMOOTHING = 0.1;
 
@@ -36,12 +40,12 @@ public record TrainingState(
 
     /** A run of which nothing is done. */
     public static TrainingState fresh() {
-        return new TrainingState(0, 0, Optional.empty(), Optional.empty(), Optional.empty(), 0);
+        return new TrainingState(0, 0, Optional.empty(), Optional.empty(), Optional.empty(), 0, Map.of());
     }
 
     /** The same with another count of supervised steps. */
     public TrainingState withWarmUpSteps(int steps) {
-        return new TrainingState(steps, iteration, smoothedLoss, kl, heldOut, seconds);
+        return new TrainingState(steps, iteration, smoothedLoss, kl, heldOut, seconds, adjusted);
     }
 
     TrainingState after(Step step) {
@@ -50,7 +54,13 @@ public record TrainingState(
                         smoothedLoss.map(s -> s + LOSS_SMOOTHING * (latest - s)).orElse(latest));
         Optional<Double> latestKl = Optional.ofNullable(step.metrics().get("objective/kl"));
         return new TrainingState(
-                warmUpSteps, step.iteration(), loss.or(() -> smoothedLoss), latestKl.or(() -> kl), heldOut, seconds);
+                warmUpSteps,
+                step.iteration(),
+                loss.or(() -> smoothedLoss),
+                latestKl.or(() -> kl),
+                heldOut,
+                seconds,
+                adjusted);
     }
 
     TrainingState after(Evaluation evaluation) {
@@ -60,11 +70,18 @@ public record TrainingState(
                         ? new HeldOut(at, value, value, at, 0)
                         : new HeldOut(at, value, before.best(), before.bestIteration(), before.withoutBest() + 1))
                 .orElse(new HeldOut(at, value, value, at, 0));
-        return new TrainingState(warmUpSteps, iteration, smoothedLoss, kl, Optional.of(next), seconds);
+        return new TrainingState(warmUpSteps, iteration, smoothedLoss, kl, Optional.of(next), seconds, adjusted);
+    }
+
+    /** The same with further settings changed. */
+    public TrainingState adjusting(Map<String, Object> changes) {
+        Map<String, Object> all = new TreeMap<>(adjusted);
+        all.putAll(changes);
+        return new TrainingState(warmUpSteps, iteration, smoothedLoss, kl, heldOut, seconds, all);
     }
 
     TrainingState spending(double more) {
-        return new TrainingState(warmUpSteps, iteration, smoothedLoss, kl, heldOut, seconds + more);
+        return new TrainingState(warmUpSteps, iteration, smoothedLoss, kl, heldOut, seconds + more, adjusted);
     }
 
     /** The iteration of the best held-out result; 0 where nothing was measured. */

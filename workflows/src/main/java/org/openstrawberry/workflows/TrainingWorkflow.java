@@ -2,9 +2,12 @@ package org.openstrawberry.workflows;
 
 import io.temporal.workflow.QueryMethod;
 import io.temporal.workflow.SignalMethod;
+import io.temporal.workflow.UpdateMethod;
+import io.temporal.workflow.UpdateValidatorMethod;
 import io.temporal.workflow.WorkflowInterface;
 import io.temporal.workflow.WorkflowMethod;
 import java.util.List;
+import java.util.Map;
 import org.openstrawberry.config.RunSpec;
 
 /** One run of online DPO, from a base policy to a better one. Its workflow id is the run's id. */
@@ -25,6 +28,20 @@ public interface TrainingWorkflow {
     /** Finishes the iteration under way, checkpoints, exports the policy and ends. */
     @SignalMethod
     void stop();
+
+    /**
+     * Changes settings from the next iteration on.
+     *
+     * @param changes dotted key to value, such as {@code {"dpo.beta": 0.2}}; refused as a whole, with the reason, where
+     *     one of them can't be
+     * @return the settings that the run goes by from then on
+     */
+    @UpdateMethod
+    RunSpec adjust(Map<String, Object> changes);
+
+    /** Refuses changes that can't be. */
+    @UpdateValidatorMethod(updateName = "adjust")
+    void validateAdjust(Map<String, Object> changes);
 
     /** What the run is doing now. */
     @QueryMethod

@@ -39,6 +39,7 @@ final class FakeSteps
     private static final ArtifactRef FILE = new ArtifactRef("file", 1, "sha");
 
     private final ConcurrentLinkedQueue<String> calls = new ConcurrentLinkedQueue<>();
+    private final ConcurrentLinkedQueue<Double> betas = new ConcurrentLinkedQueue<>();
     private final Set<String> runIds = ConcurrentHashMap.newKeySet();
     private final Set<String> failing = ConcurrentHashMap.newKeySet();
     private final Set<String> failingOnce = ConcurrentHashMap.newKeySet();
@@ -56,6 +57,11 @@ final class FakeSteps
 
     List<String> calls() {
         return List.copyOf(calls);
+    }
+
+    /** Beta of each step. */
+    List<Double> betas() {
+        return List.copyOf(betas);
     }
 
     Set<String> runIds() {
@@ -133,6 +139,7 @@ final class FakeSteps
     @Override
     public Step dpoStep(StepRequest request) {
         note("step " + request.pairs().iteration());
+        betas.add(request.dpo().beta());
         return new Step(request.pairs().iteration(), FILE, true, Map.of("loss", 0.7, "objective/kl", 0.0), 0);
     }
 
@@ -156,6 +163,11 @@ final class FakeSteps
     public Evaluation evaluate(RunRef run, int iteration, EvaluationSpec evaluation) {
         note("evaluate " + iteration);
         return new Evaluation(iteration, FILE, 0.5, Map.of("eval/accuracy", 0.5), 0);
+    }
+
+    @Override
+    public void adjust(RunRef run, int iteration, Map<String, Object> changes) {
+        note("adjust " + iteration + " " + changes);
     }
 
     @Override

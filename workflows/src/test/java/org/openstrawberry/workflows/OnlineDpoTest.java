@@ -10,11 +10,14 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.config.RunFile;
 import org.openstrawberry.config.RunSpec;
 import org.openstrawberry.workflows.Progress.State;
@@ -134,6 +137,41 @@ class OnlineDpoTest {
 
         assertThat(run.result().block()).isEqualTo(new RunResult(2, "stopped by request", "policy", "sha"));
         assertThat(steps.calls()).contains("evaluate 2", "checkpoint 2", "export 2");
+    }
+
+    @Test
+    void anAdjustmentTakesEffectAtTheNextIterationAndIsStored() {
+        RunHandle run = start("until.iterations=3");
+        steps.during("generate 1/0", () -> run.adjust(Map.of("dpo.beta", 0.5)));
+
+        run.result().block();
+        assertThat(steps.betas()).containsExactly(0.1, 0.5, 0.5);
+        assertThat(steps.calls()).contains("adjust 2 {dpo.beta=0.5}");
+    }
+
+    @Test
+    void aBadAdjustmentIsRefusedWithItsReasonAndLeavesNoTrace() {
+        RunHandle run = start("until.iterations=3");
+        List<String> refused = new ArrayList<>();
+        steps.during("generate 1/0", () -> {
+            for (Map<String, Object> changes : List.<Map<String, Object>>of(
+                    Map.of("dpo.beta", -1), Map.of("dpo.bta", 1), Map.of("seed", 3), Map.of())) {
+                try {
+                    run.adjust(changes);
+                } catch (InvalidInputException e) {
+                    refused.add(String.valueOf(e.getMessage()));
+                }
+            }
+        });
+
+        run.result().block();
+        assertThat(refused).hasSize(4);
+        assertThat(refused.get(0)).contains("dpo.beta").contains("found -1");
+        assertThat(refused.get(1)).contains("did you mean dpo.beta");
+        assertThat(refused.get(2)).contains("seed: can't change");
+        assertThat(steps.betas()).containsExactly(0.1, 0.1, 0.1);
+        assertThat(temporal.getWorkflowClient().fetchHistory("run").getEvents())
+                .noneMatch(event -> event.hasWorkflowExecutionUpdateAcceptedEventAttributes());
     }
 
     @Test

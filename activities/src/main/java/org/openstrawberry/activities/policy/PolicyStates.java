@@ -18,6 +18,7 @@ import org.openstrawberry.model.training.DpoStep;
 import org.openstrawberry.model.training.PairLogProbs;
 import org.openstrawberry.model.training.PreferencePair;
 import org.openstrawberry.workflows.steps.ArtifactRef;
+import org.openstrawberry.workflows.steps.TrainerActivities.StepRequest;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -51,14 +52,25 @@ public final class PolicyStates implements AutoCloseable {
     }
 
     /** Takes the step of an iteration and says what to log of it. */
-    StepFile step(
-            Run run, int iteration, ArtifactRef pairs, DpoSpec dpo, OptimizerSpec optimizer, double learningRate) {
+    StepFile step(Run run, StepRequest request, double learningRate) {
+        int iteration = request.pairs().iteration();
+        ArtifactRef pairs = request.pairs().artifact();
+        DpoSpec dpo = request.dpo();
+        OptimizerSpec optimizer = request.optimizer();
         PolicyState state = at(run, iteration - 1);
         List<PreferencePair> preferences = preferences(run.store().verified(pairs));
         if (preferences.isEmpty()) {
             state.skip();
             return new StepFile(
-                    iteration, false, pairs.sha256(), learningRate, dpo, optimizer, Optional.empty(), Map.of());
+                    iteration,
+                    false,
+                    pairs.sha256(),
+                    learningRate,
+                    dpo,
+                    optimizer,
+                    request.adjusted(),
+                    Optional.empty(),
+                    Map.of());
         }
         DpoStep step = state.step(preferences, dpo, optimizer, learningRate);
         return new StepFile(
@@ -68,6 +80,7 @@ public final class PolicyStates implements AutoCloseable {
                 learningRate,
                 dpo,
                 optimizer,
+                request.adjusted(),
                 Optional.of(step.logProbs()),
                 metrics(step, dpo.beta(), learningRate));
     }

@@ -14,6 +14,7 @@ import org.openstrawberry.model.training.PairLogProbs;
  * @param taken false where there was no pair
  * @param pairsSha256 of the pairs it learnt from
  * @param learningRate of this step
+ * @param adjusted settings of the run changed since its start, dotted key to value
  * @param logps summed log-probs by pair, in the order of {@code pairs.jsonl}
  * @param metrics as in {@code metrics.jsonl}
  */
@@ -24,5 +25,6 @@ public record StepFile(
         double learningRate,
         DpoSpec dpo,
         OptimizerSpec optimizer,
+        Map<String, Object> adjusted,
         Optional<List<PairLogProbs>> logps,
         Map<String, Double> metrics) {}

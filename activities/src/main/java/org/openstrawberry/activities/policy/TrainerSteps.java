@@ -125,8 +125,7 @@ public final class TrainerSteps implements TrainerActivities, AutoCloseable {
         double learningRate = Settings.schedule(
                         optimizer.schedule(), optimizer.learningRate(), request.totalIterations())
                 .at(iteration - 1L);
-        Timed<StepFile> taken = tensors.call(() -> Timed.of(
-                () -> states.step(run, iteration, request.pairs().artifact(), request.dpo(), optimizer, learningRate)));
+        Timed<StepFile> taken = tensors.call(() -> Timed.of(() -> states.step(run, request, learningRate)));
         return step(taken.value(), run.store().publish(path, Json.object(taken.value())), taken.seconds());
     }
 

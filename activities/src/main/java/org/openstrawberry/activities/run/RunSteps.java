@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.openstrawberry.activities.policy.Checkpoints;
 import org.openstrawberry.activities.store.ArtifactStore;
@@ -41,8 +42,28 @@ public final class RunSteps implements RunActivities {
                         .toList());
         TrainingState state =
                 done.isEmpty() ? TrainingState.fresh() : done.get(standing).state();
-        return state.withWarmUpSteps(checkpoints.warmUpSteps(
-                run.spec().warmup().map(warmup -> warmup.steps()).orElse(0)));
+        return adjusted(run.store(), state)
+                .withWarmUpSteps(checkpoints.warmUpSteps(
+                        run.spec().warmup().map(warmup -> warmup.steps()).orElse(0)));
+    }
+
+    @Override
+    public void adjust(RunRef ref, int iteration, Map<String, Object> changes) {
+        ArtifactStore store = runs.open(ref).store();
+        if (store.find(RunLayout.adjusted(iteration)).isEmpty()) {
+            store.publish(RunLayout.adjusted(iteration), Json.object(new Adjusted(changes)));
+        }
+    }
+
+    /** The content of {@code adjusted.json}. */
+    record Adjusted(Map<String, Object> changes) {}
+
+    /** Steps of the next iteration may be done already, under settings that changed at its beginning. */
+    private static TrainingState adjusted(ArtifactStore store, TrainingState state) {
+        String next = RunLayout.adjusted(state.iteration() + 1);
+        return store.find(next).isEmpty()
+                ? state
+                : state.adjusting(Json.read(store.resolve(next), Adjusted.class).changes());
     }
 
     @Override

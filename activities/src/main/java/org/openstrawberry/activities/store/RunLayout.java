@@ -38,6 +38,11 @@ public final class RunLayout {
         return iteration(iteration) + "/iteration.json";
     }
 
+    /** Settings that changed at the beginning of the iteration. */
+    public static String adjusted(int iteration) {
+        return iteration(iteration) + "/adjusted.json";
+    }
+
     public static String prompts(int iteration) {
         return iteration(iteration) + "/prompts.jsonl";
     }

@@ -4,9 +4,13 @@ import io.temporal.client.WorkflowClient;
 import io.temporal.client.WorkflowFailedException;
 import io.temporal.client.WorkflowOptions;
 import io.temporal.client.WorkflowStub;
+import io.temporal.client.WorkflowUpdateException;
 import io.temporal.failure.ApplicationFailure;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
+import org.openstrawberry.config.InvalidInputException;
+import org.openstrawberry.config.RunSpec;
 import org.openstrawberry.workflows.IterationMetrics;
 import org.openstrawberry.workflows.Progress;
 import org.openstrawberry.workflows.RunResult;
@@ -69,6 +73,26 @@ public final class RunHandle {
 
     public void stop() {
         workflow.stop();
+    }
+
+    /**
+     * Changes settings from the next iteration on.
+     *
+     * @param changes dotted key to value
+     * @return the settings that the run goes by from then on
+     * @throws InvalidInputException if one of them can't be; then none is changed
+     */
+    public RunSpec adjust(Map<String, Object> changes) {
+        try {
+            return workflow.adjust(changes);
+        } catch (WorkflowUpdateException e) {
+            throw new InvalidInputException(reason(e), e);
+        }
+    }
+
+    /** The settings that the run goes by. */
+    public RunSpec spec() {
+        return workflow.spec();
     }
 
     /** How the run ended; a {@link RunFailedException} where it failed. */

@@ -1,6 +1,7 @@
 package org.openstrawberry.workflows.steps;
 
 import io.temporal.activity.ActivityInterface;
+import java.util.Map;
 import org.openstrawberry.workflows.IterationMetrics;
 import org.openstrawberry.workflows.RunResult;
 import org.openstrawberry.workflows.TrainingState;
@@ -10,6 +11,9 @@ import org.openstrawberry.workflows.TrainingState;
 public interface RunActivities {
     /** Where the run stands by its directory: after the newest iteration whose row is recorded, or at the start. */
     TrainingState open(RunRef run);
+
+    /** Stores that settings change from this iteration on, before any of its steps. */
+    void adjust(RunRef run, int iteration, Map<String, Object> changes);
 
     /** Appends the row of an iteration to {@code metrics.jsonl}, once, and stores the state after it. */
     void record(RunRef run, IterationMetrics metrics, TrainingState state);

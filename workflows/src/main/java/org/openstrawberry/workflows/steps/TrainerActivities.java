@@ -1,6 +1,7 @@
 package org.openstrawberry.workflows.steps;
 
 import io.temporal.activity.ActivityInterface;
+import java.util.Map;
 import org.openstrawberry.config.DpoSpec;
 import org.openstrawberry.config.OptimizerSpec;
 import org.openstrawberry.config.ReferenceSpec;
@@ -36,8 +37,18 @@ public interface TrainerActivities {
     /** Writes the policy after an iteration to {@code policy/}, a Hugging Face directory. */
     Export export(RunRef run, int iteration);
 
-    /** @param pairs what to learn from */
-    record StepRequest(RunRef run, Pairs pairs, DpoSpec dpo, OptimizerSpec optimizer, int totalIterations) {}
+    /**
+     * @param pairs what to learn from
+     * @param totalIterations length of the learning rate's schedule
+     * @param adjusted settings of the run changed since its start, for the record
+     */
+    record StepRequest(
+            RunRef run,
+            Pairs pairs,
+            DpoSpec dpo,
+            OptimizerSpec optimizer,
+            int totalIterations,
+            Map<String, Object> adjusted) {}
 
     /**
      * @param step steps taken so far

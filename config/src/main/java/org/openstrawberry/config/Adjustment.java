@@ -1,0 +1,60 @@
+package org.openstrawberry.config;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.TreeSet;
+
+/**
+ * Settings of a run that are changed while it lives. Only those may be that no finished work depends on: how much is
+ * drawn from the data, the model and the seed stay as they are.
+ */
+public final class Adjustment {
+    /** The blocks and keys that may change, as prefixes. */
+    private static final List<String> ADJUSTABLE = List.of(
+            "dpo.",
+            "optimizer.learning-rate",
+            "optimizer.weight-decay",
+            "optimizer.clip-norm",
+            "optimizer.schedule.",
+            "pairs.",
+            "sampling.temperature",
+            "sampling.top-k",
+            "sampling.top-p",
+            "sampling.min-p",
+            "sampling.max-new-tokens",
+            "reference.",
+            "until.",
+            "evaluation.",
+            "checkpoints.",
+            "reward.quorum");
+
+    private Adjustment() {}
+
+    /**
+     * The specification with the changes.
+     *
+     * @param changes dotted key to value, as in a run file
+     * @throws InvalidInputException if there is none, or one is unknown, out of range, or of a setting that stays
+     */
+    public static RunSpec apply(RunSpec spec, Map<String, Object> changes) {
+        if (changes.isEmpty()) {
+            throw new InvalidInputException("adjust: found no setting; expected such as {\"dpo.beta\": 0.2}");
+        }
+        List<String> sets = new ArrayList<>();
+        new TreeMap<>(changes).forEach((key, value) -> sets.add(key + "=" + value));
+        RunSpec changed = RunFile.changed(spec, sets);
+        for (String key : new TreeSet<>(changes.keySet())) {
+            if (ADJUSTABLE.stream().noneMatch(key::startsWith)) {
+                throw new InvalidInputException(key + ": can't change while the run lives; what can: "
+                        + String.join(
+                                ", ",
+                                ADJUSTABLE.stream()
+                                        .map(k -> k.endsWith(".") ? k + "*" : k)
+                                        .toList()));
+            }
+        }
+        return changed;
+    }
+}
