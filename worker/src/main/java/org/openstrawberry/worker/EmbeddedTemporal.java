@@ -1,6 +1,7 @@
 package org.openstrawberry.worker;
 
 import io.temporal.client.WorkflowClient;
+import io.temporal.client.WorkflowClientOptions;
 import io.temporal.serviceclient.WorkflowServiceStubs;
 import io.temporal.serviceclient.WorkflowServiceStubsOptions;
 import io.temporal.testserver.TestServer;
@@ -9,13 +10,15 @@ import io.temporal.testserver.TestServer.InProcessTestServer;
 /** A Temporal server inside this process: in memory, in real time, without an open port. */
 final class EmbeddedTemporal implements AutoCloseable {
     private final InProcessTestServer server;
-    private final WorkflowServiceStubs stubs;
+    private final TemporalConnection connection;
 
     private EmbeddedTemporal(InProcessTestServer server) {
         this.server = server;
-        this.stubs = WorkflowServiceStubs.newServiceStubs(WorkflowServiceStubsOptions.newBuilder()
-                .setChannel(server.getChannel())
-                .build());
+        this.connection = TemporalConnection.open(
+                WorkflowServiceStubs.newServiceStubs(WorkflowServiceStubsOptions.newBuilder()
+                        .setChannel(server.getChannel())
+                        .build()),
+                WorkflowClientOptions.newBuilder().validateAndBuildWithDefaults());
     }
 
     static EmbeddedTemporal start() {
@@ -23,12 +26,12 @@ final class EmbeddedTemporal implements AutoCloseable {
     }
 
     WorkflowClient client() {
-        return WorkflowClient.newInstance(stubs);
+        return connection.client();
     }
 
     @Override
     public void close() {
-        stubs.shutdownNow();
+        connection.close();
         server.close();
     }
 }

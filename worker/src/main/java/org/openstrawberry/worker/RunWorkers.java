@@ -5,6 +5,8 @@ import io.temporal.client.WorkflowClient;
 import io.temporal.worker.Worker;
 import io.temporal.worker.WorkerFactory;
 import io.temporal.worker.WorkerFactoryOptions;
+import java.util.EnumSet;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import org.openstrawberry.activities.policy.PolicyStates;
@@ -23,14 +25,26 @@ import org.openstrawberry.config.RewardSpec;
 import org.openstrawberry.workflows.OnlineDpo;
 import org.openstrawberry.workflows.steps.TaskQueues;
 
-/** Workers of all roles in one process, on one tensor thread. */
+/** The workers of one process, on one tensor thread. Every process also serves workflows and their small steps. */
 final class RunWorkers implements AutoCloseable {
+    /** Kinds of work, each with its task queue. */
+    enum Role {
+        THOUGHTS,
+        REWARDS,
+        TRAINER
+    }
+
     private final WorkerFactory factory;
     private final Tensors tensors = new Tensors();
     private final TrainerSteps trainer;
     private final StepInterceptor interceptor;
 
+    /** Workers of all roles. */
     RunWorkers(WorkflowClient client, MeterRegistry meters, Function<RewardSpec, Reward> rewards) {
+        this(client, meters, rewards, EnumSet.allOf(Role.class));
+    }
+
+    RunWorkers(WorkflowClient client, MeterRegistry meters, Function<RewardSpec, Reward> rewards, Set<Role> roles) {
         Runs runs = new Runs();
         PolicyStates states = new PolicyStates();
         trainer = new TrainerSteps(runs, tensors, states);
@@ -43,11 +57,23 @@ final class RunWorkers implements AutoCloseable {
         Worker workflows = factory.newWorker(TaskQueues.RUNS);
         workflows.registerWorkflowImplementationTypes(OnlineDpo.class);
         workflows.registerActivitiesImplementations(new PromptSteps(runs), new RankingSteps(runs), new RunSteps(runs));
-        factory.newWorker(TaskQueues.THOUGHTS)
-                .registerActivitiesImplementations(new ThoughtSteps(runs, tensors, states));
-        factory.newWorker(TaskQueues.REWARDS).registerActivitiesImplementations(new RewardSteps(runs, rewards));
-        factory.newWorker(TaskQueues.TRAINER)
-                .registerActivitiesImplementations(trainer, new EvaluationSteps(runs, tensors, states, rewards));
+        if (roles.contains(Role.THOUGHTS)) {
+            factory.newWorker(TaskQueues.THOUGHTS)
+                    .registerActivitiesImplementations(new ThoughtSteps(runs, tensors, states));
+        }
+        if (roles.contains(Role.REWARDS)) {
+            factory.newWorker(TaskQueues.REWARDS).registerActivitiesImplementations(new RewardSteps(runs, rewards));
+        }
+        if (roles.contains(Role.TRAINER)) {
+            factory.newWorker(TaskQueues.TRAINER)
+                    .registerActivitiesImplementations(trainer, new EvaluationSteps(runs, tensors, states, rewards));
+        }
+    }
+
+    /** Finishes the steps under way, takes no new ones. */
+    void drain() {
+        factory.shutdown();
+        factory.awaitTermination(Long.MAX_VALUE / 2, TimeUnit.MILLISECONDS);
     }
 
     void start() {

@@ -99,7 +99,7 @@ public final class OnlineDpo implements TrainingWorkflow {
 
     /** A shard is scored as soon as it is generated, whatever the others do. */
     private List<Promise<Scores>> thinkInShards(PromptBatch prompts) {
-        clock.enter(GENERATE);
+        enter(GENERATE);
         int shards = spec.sampling().shards();
         List<Promise<Thoughts>> thoughts = IntStream.range(0, shards)
                 .mapToObj(shard -> Async.function(
@@ -128,7 +128,7 @@ public final class OnlineDpo implements TrainingWorkflow {
     }
 
     private Step dpoStep(Pairs pairs) {
-        clock.enter("step");
+        enter("step");
         return trainer(pairs.iteration(), "DPO step")
                 .dpoStep(new StepRequest(
                         run, pairs, spec.dpo(), spec.optimizer(), spec.until().iterations(), state.adjusted()));
@@ -185,8 +185,8 @@ public final class OnlineDpo implements TrainingWorkflow {
     private void warmUp() {
         int steps = warmUpSteps();
         while (state.warmUpSteps() < steps) {
-            clock.enter("warm-up");
             holdWhilePaused();
+            enter("warm-up");
             state = state.withWarmUpSteps(
                     trainer(0, "warm-up").warmUp(run, state.warmUpSteps()).step());
         }
@@ -207,7 +207,7 @@ public final class OnlineDpo implements TrainingWorkflow {
         if (spec.data().heldOut().isEmpty()) {
             return Optional.empty();
         }
-        clock.enter("evaluate");
+        enter("evaluate");
         return Optional.of(
                 Steps.evaluation(summary(iteration, "held-out prompts")).evaluate(run, iteration, spec.evaluation()));
     }
@@ -218,6 +218,7 @@ public final class OnlineDpo implements TrainingWorkflow {
         RunResult result = new RunResult(state.iteration(), reason.orElseThrow(), export.path(), export.sha256());
         Steps.log().finish(run, result);
         Workflow.await(Workflow::isEveryHandlerFinished);
+        enter("done");
         done = true;
         return result;
     }
@@ -230,7 +231,7 @@ public final class OnlineDpo implements TrainingWorkflow {
         if (state.iteration() > 0) {
             trainer(state.iteration(), "checkpoint").checkpoint(run, state.iteration(), state.bestIteration());
         }
-        clock.enter("paused");
+        enter("paused");
         paused = true;
         Workflow.await(() -> !pauseAsked || stopAsked);
         paused = false;
@@ -330,9 +331,17 @@ public final class OnlineDpo implements TrainingWorkflow {
                 .findFirst();
     }
 
+    /** A phase that is long enough to be asked for. */
+    private void enter(String phase) {
+        clock.enter(phase);
+        Workflow.upsertTypedSearchAttributes(RunAttributes.PHASE.valueSet(phase));
+    }
+
     private void log(IterationMetrics row) {
         Steps.log().record(run, row, state);
         rows.add(row);
+        Workflow.upsertTypedSearchAttributes(RunAttributes.of(row, state));
+        Workflow.setCurrentDetails(Details.markdown(rows, run));
         if (rows.size() > KEPT_ROWS) {
             rows.remove(0);
         }

@@ -47,6 +47,7 @@ final class FakeSteps
 
     /** Each role's steps on the role's queue only, so that a step sent to another would never run. */
     void register(TestWorkflowEnvironment temporal) {
+        RunAttributes.types().forEach(temporal::registerSearchAttribute);
         Worker runs = temporal.newWorker(TaskQueues.RUNS);
         runs.registerWorkflowImplementationTypes(OnlineDpo.class);
         runs.registerActivitiesImplementations(this);

@@ -1,10 +1,13 @@
 package org.openstrawberry.workflows.client;
 
 import io.temporal.client.WorkflowClient;
+import io.temporal.client.WorkflowExecutionAlreadyStarted;
 import io.temporal.client.WorkflowFailedException;
+import io.temporal.client.WorkflowNotFoundException;
 import io.temporal.client.WorkflowOptions;
 import io.temporal.client.WorkflowStub;
 import io.temporal.client.WorkflowUpdateException;
+import io.temporal.common.SearchAttributes;
 import io.temporal.failure.ApplicationFailure;
 import java.time.Duration;
 import java.util.List;
@@ -13,6 +16,7 @@ import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.config.RunSpec;
 import org.openstrawberry.workflows.IterationMetrics;
 import org.openstrawberry.workflows.Progress;
+import org.openstrawberry.workflows.RunAttributes;
 import org.openstrawberry.workflows.RunResult;
 import org.openstrawberry.workflows.TrainingInput;
 import org.openstrawberry.workflows.TrainingWorkflow;
@@ -32,9 +36,10 @@ public final class RunHandle {
     }
 
     /**
-     * Starts a run.
+     * Starts a run, or goes on with one that is no longer running, from its directory.
      *
-     * @param id the run's id, which no running workflow may have
+     * @param id the run's id
+     * @throws WorkflowExecutionAlreadyStarted if a workflow of that id is running
      */
     public static RunHandle start(WorkflowClient client, String id, TrainingInput input) {
         TrainingWorkflow workflow = client.newWorkflowStub(
@@ -42,9 +47,33 @@ public final class RunHandle {
                 WorkflowOptions.newBuilder()
                         .setWorkflowId(id)
                         .setTaskQueue(TaskQueues.RUNS)
+                        .setStaticSummary("online DPO: " + input.spec().name())
+                        .setStaticDetails("Run directory: `" + input.runDirectory() + "`")
+                        .setMemo(Map.of("runDirectory", input.runDirectory()))
+                        .setTypedSearchAttributes(SearchAttributes.newBuilder()
+                                .set(RunAttributes.TASK, input.spec().name())
+                                .build())
                         .build());
         WorkflowClient.start(workflow::train, input);
         return new RunHandle(client, id);
+    }
+
+    /** A run that was started before, by whomever. */
+    public static RunHandle attach(WorkflowClient client, String id) {
+        return new RunHandle(client, id);
+    }
+
+    /**
+     * What the run is doing now.
+     *
+     * @throws InvalidInputException if there is no such run
+     */
+    public Progress progress() {
+        try {
+            return workflow.progress();
+        } catch (WorkflowNotFoundException e) {
+            throw new InvalidInputException(stub.getExecution().getWorkflowId() + ": no such run on this server", e);
+        }
     }
 
     /** What the run is doing, asked again and again; a question that fails is left out. Cold, endless. */

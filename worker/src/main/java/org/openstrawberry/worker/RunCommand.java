@@ -1,0 +1,61 @@
+package org.openstrawberry.worker;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.datatype.jdk8.Jdk8Module;
+import io.temporal.client.WorkflowNotFoundException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import org.openstrawberry.activities.store.RunLayout;
+import org.openstrawberry.config.InvalidInputException;
+import org.openstrawberry.workflows.client.RunHandle;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** What the commands share that look at one run on a server, or steer it. */
+abstract class RunCommand implements Callable<Integer> {
+    private static final ObjectMapper JSON =
+            JsonMapper.builder().addModule(new Jdk8Module()).build();
+
+    @Parameters(index = "0", paramLabel = "ID", description = "The run's id.")
+    private String id = "";
+
+    @Option(names = "--json", description = "Print JSON.")
+    private boolean json;
+
+    @Mixin
+    private ServerOptions server = new ServerOptions();
+
+    @Override
+    public Integer call() throws Exception {
+        refuseEmbedded();
+        try (TemporalConnection temporal = server.connect()) {
+            return run(RunHandle.attach(temporal.client(), id));
+        } catch (WorkflowNotFoundException e) {
+            throw new InvalidInputException(id + ": no run of that id is running on this server", e);
+        }
+    }
+
+    abstract int run(RunHandle run) throws Exception;
+
+    String id() {
+        return id;
+    }
+
+    /** Prints the value as JSON where that is asked for, else the words. */
+    void print(Object value, String words) throws Exception {
+        System.out.println(json ? JSON.writeValueAsString(value) : words);
+    }
+
+    private void refuseEmbedded() {
+        Path directory = Path.of(id);
+        if (Files.exists(directory.resolve(RunLayout.RUN_FILE))
+                && RunPreparation.serverOf(directory).isEmpty()) {
+            throw new InvalidInputException(directory
+                    + ": is an embedded run, whose server lives in its own process; expected the id of a run that was"
+                    + " started with --server");
+        }
+    }
+}

@@ -1,0 +1,96 @@
+package org.openstrawberry.worker;
+
+import io.temporal.client.WorkflowClient;
+import io.temporal.client.WorkflowExecutionAlreadyStarted;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.openstrawberry.activities.run.RunSetup;
+import org.openstrawberry.activities.store.DurableFiles;
+import org.openstrawberry.activities.store.RunLock;
+import org.openstrawberry.config.InvalidInputException;
+import org.openstrawberry.config.RunFile;
+import org.openstrawberry.config.RunSpec;
+import org.openstrawberry.workflows.TrainingInput;
+import org.openstrawberry.workflows.client.RunHandle;
+
+/**
+ * A run as the command line names it: its settings and its directory.
+ *
+ * @param directory absolute
+ */
+record RunPreparation(RunSpec spec, Path directory) {
+    private static final String SHIPPED = "letter-count";
+    /** Says which server a run is on, so that no other one works on its directory. */
+    private static final String SERVER = "server.txt";
+
+    /**
+     * Reads a run file, or the shipped one, which it copies into the run directory with its data.
+     *
+     * @param runFile null for the shipped run
+     * @param runDirectory null for {@code runs/NAME}
+     */
+    static RunPreparation read(@Nullable Path runFile, @Nullable Path runDirectory, List<String> sets) {
+        if (runFile != null) {
+            RunSpec spec = RunFile.read(runFile, sets);
+            return new RunPreparation(
+                    spec, absolute(runDirectory == null ? Path.of("runs", spec.name()) : runDirectory));
+        }
+        Path directory = absolute(runDirectory == null ? Path.of("runs", SHIPPED) : runDirectory);
+        try (RunLock lock = RunLock.acquire(directory)) {
+            return new RunPreparation(RunFile.shipped(SHIPPED, directory.resolve("input"), sets), directory);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static Path absolute(Path path) {
+        return path.toAbsolutePath().normalize();
+    }
+
+    /** The server that works on the directory, if one does. */
+    static Optional<String> serverOf(Path directory) {
+        Path file = directory.resolve(SERVER);
+        try {
+            return Files.exists(file) ? Optional.of(Files.readString(file).strip()) : Optional.empty();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Refuses a directory that a server's workers write into. */
+    void requireNoServer() {
+        serverOf(directory).ifPresent(server -> {
+            throw new InvalidInputException(directory + ": the run is on the Temporal server " + server
+                    + "; expected --server, or another --run-dir");
+        });
+    }
+
+    /**
+     * Prepares the directory and starts the run on a server.
+     *
+     * @param server its address, for those who find the directory
+     * @throws InvalidInputException if the run is running already, or anything of it is at fault
+     */
+    RunHandle start(WorkflowClient client, String id, String server) {
+        String place = server + " as " + id;
+        try (RunLock lock = RunLock.acquire(directory)) {
+            serverOf(directory).filter(other -> !other.equals(place)).ifPresent(other -> {
+                throw new InvalidInputException(
+                        directory + ": the run is on the Temporal server " + other + ", found " + place);
+            });
+            RunSetup.prepare(spec, directory);
+            DurableFiles.replace(directory.resolve(SERVER), temporary -> Files.writeString(temporary, place + "\n"));
+            return RunHandle.start(client, id, TrainingInput.start(spec, directory.toString()));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        } catch (WorkflowExecutionAlreadyStarted e) {
+            throw new InvalidInputException(
+                    id + ": is running already on " + server + "; see ./strawberry watch " + id, e);
+        }
+    }
+}

@@ -1,0 +1,64 @@
+package org.openstrawberry.worker;
+
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
+import org.openstrawberry.config.RunSpec;
+import org.openstrawberry.workflows.Progress;
+import org.openstrawberry.workflows.RunResult;
+import org.openstrawberry.workflows.client.RunHandle;
+import reactor.core.publisher.Mono;
+import sun.misc.Signal;
+
+/** Shows a run until it ends, or until the person who watches has had enough. */
+final class RunWatch {
+    private static final Duration LOOK = Duration.ofMillis(200);
+
+    private RunWatch() {}
+
+    /** What Ctrl-C does, the first time; a second one ends the process at once. */
+    static CountDownLatch onInterrupt(Runnable action) {
+        CountDownLatch interrupted = new CountDownLatch(1);
+        for (String name : List.of("INT", "TERM")) {
+            Signal.handle(new Signal(name), signal -> {
+                if (interrupted.getCount() == 0) {
+                    Runtime.getRuntime().halt(Main.INTERRUPTED);
+                }
+                interrupted.countDown();
+                action.run();
+            });
+        }
+        return interrupted;
+    }
+
+    /**
+     * Shows a run.
+     *
+     * @param left ends the watching when it gives a value
+     * @return the result; empty where the watching ended first
+     */
+    static Optional<RunResult> until(RunHandle run, RunSpec spec, Mono<?> left) {
+        try (ProgressDisplay display = ProgressDisplay.of(spec)) {
+            Mono<Optional<RunResult>> ended = run.result().map(Optional::of);
+            Mono<Optional<RunResult>> shown = run.progress(LOOK)
+                    .doOnNext(progress -> display.show(progress, run.history(display.shown())))
+                    .then(Mono.never());
+            Optional<RunResult> result = Mono.firstWithSignal(
+                            ended, left.map(any -> Optional.<RunResult>empty()), shown)
+                    .block();
+            if (result == null || result.isEmpty()) {
+                return Optional.empty();
+            }
+            display.showRows(run.history(display.shown()));
+            return result;
+        }
+    }
+
+    /** Gives a value once the run is paused. */
+    static Mono<Progress> paused(RunHandle run) {
+        return run.progress(LOOK)
+                .filter(progress -> progress.state() == Progress.State.PAUSED)
+                .next();
+    }
+}

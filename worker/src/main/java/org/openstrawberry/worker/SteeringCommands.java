@@ -1,0 +1,199 @@
+package org.openstrawberry.worker;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
+import io.temporal.api.common.v1.WorkflowExecution;
+import io.temporal.client.WorkflowExecutionMetadata;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import org.openstrawberry.config.InvalidInputException;
+import org.openstrawberry.config.RunSpec;
+import org.openstrawberry.workflows.IterationMetrics;
+import org.openstrawberry.workflows.Progress;
+import org.openstrawberry.workflows.RunAttributes;
+import org.openstrawberry.workflows.RunResult;
+import org.openstrawberry.workflows.client.RunHandle;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import reactor.core.publisher.Sinks;
+
+/** The commands that look at runs on a server and steer them. */
+final class SteeringCommands {
+    private SteeringCommands() {}
+
+    /** Shows a run until it ends. */
+    @Command(name = "watch", mixinStandardHelpOptions = true, description = "Show a run live; Ctrl-C leaves it alone.")
+    static final class Watch extends RunCommand {
+        @Override
+        int run(RunHandle run) {
+            RunSpec spec = run.spec();
+            Sinks.One<Boolean> left = Sinks.one();
+            RunWatch.onInterrupt(() -> left.tryEmitValue(true));
+            Optional<RunResult> result = RunWatch.until(run, spec, left.asMono());
+            result.ifPresent(
+                    r -> System.out.println("Done after " + r.iteration() + " iterations: " + r.reason() + "."));
+            return result.isPresent() ? 0 : Main.INTERRUPTED;
+        }
+    }
+
+    /** Shows where a run stands. */
+    @Command(name = "show", mixinStandardHelpOptions = true, description = "Show where a run stands.")
+    static final class Show extends RunCommand {
+        @Override
+        int run(RunHandle run) throws Exception {
+            Progress progress = run.progress();
+            String metrics = progress.last()
+                    .map(IterationMetrics::values)
+                    .map(Object::toString)
+                    .orElse("none yet");
+            print(
+                    progress,
+                    id() + ": " + progress.state().written() + ", " + progress.phase() + ", iteration "
+                            + progress.iteration() + " of " + progress.iterations()
+                            + progress.secondsLeft()
+                                    .map(left -> String.format(Locale.ROOT, ", %.0f s left", left))
+                                    .orElse("")
+                            + progress.reason().map(reason -> ", " + reason).orElse("") + "\n" + metrics);
+            return 0;
+        }
+    }
+
+    /** Pauses a run. */
+    @Command(
+            name = "pause",
+            mixinStandardHelpOptions = true,
+            description = "Finish the iteration under way, checkpoint, and wait.")
+    static final class Pause extends RunCommand {
+        @Override
+        int run(RunHandle run) throws Exception {
+            run.pause();
+            print(run.progress(), id() + ": pausing");
+            return 0;
+        }
+    }
+
+    /** Goes on with a run that is paused. */
+    @Command(name = "resume", mixinStandardHelpOptions = true, description = "Go on after a pause.")
+    static final class Resume extends RunCommand {
+        @Override
+        int run(RunHandle run) throws Exception {
+            run.resume();
+            print(run.progress(), id() + ": going on");
+            return 0;
+        }
+    }
+
+    /** Ends a run with what it has learnt. */
+    @Command(
+            name = "stop",
+            mixinStandardHelpOptions = true,
+            description = "Finish the iteration under way, checkpoint, export the policy and end.")
+    static final class Stop extends RunCommand {
+        @Override
+        int run(RunHandle run) throws Exception {
+            run.stop();
+            print(run.progress(), id() + ": stopping");
+            return 0;
+        }
+    }
+
+    /** Changes settings of a living run. */
+    @Command(
+            name = "adjust",
+            mixinStandardHelpOptions = true,
+            description = "Change settings from the next iteration on, such as dpo.beta=0.2.")
+    static final class Adjust extends RunCommand {
+        private static final ObjectMapper YAML = new YAMLMapper();
+
+        @Parameters(index = "1..*", arity = "1..*", paramLabel = "path=value", description = "The changes.")
+        private List<String> changes = List.of();
+
+        @Override
+        int run(RunHandle run) throws Exception {
+            Map<String, Object> values = new LinkedHashMap<>();
+            for (String change : changes) {
+                int equals = change.indexOf('=');
+                if (equals < 1) {
+                    throw new InvalidInputException(change + ": expected path=value, such as dpo.beta=0.2");
+                }
+                JsonNode value = YAML.readTree(change.substring(equals + 1));
+                values.put(change.substring(0, equals), YAML.convertValue(value, Object.class));
+            }
+            run.adjust(values);
+            print(values, id() + ": from the next iteration on " + values);
+            return 0;
+        }
+    }
+
+    /** Waits for a run's result. */
+    @Command(
+            name = "result",
+            mixinStandardHelpOptions = true,
+            description = "Wait for a run's end and print its result.")
+    static final class Result extends RunCommand {
+        @Override
+        int run(RunHandle run) throws Exception {
+            RunResult result = run.result().blockOptional().orElseThrow();
+            print(
+                    result,
+                    id() + ": " + result.reason() + " (iteration " + result.iteration() + "), policy "
+                            + result.policySha256());
+            return 0;
+        }
+    }
+
+    /** Lists the server's runs. */
+    @Command(name = "list", mixinStandardHelpOptions = true, description = "List the runs of a server.")
+    static final class Runs implements Callable<Integer> {
+        @Option(names = "--json", description = "Print one JSON object a line.")
+        private boolean json;
+
+        @Mixin
+        private ServerOptions server = new ServerOptions();
+
+        @Override
+        public Integer call() throws Exception {
+            ObjectMapper mapper = new ObjectMapper();
+            try (TemporalConnection temporal = server.connect()) {
+                List<WorkflowExecutionMetadata> runs = temporal.client()
+                        .listExecutions("WorkflowType = 'TrainingWorkflow'")
+                        .toList();
+                for (WorkflowExecutionMetadata run : runs) {
+                    WorkflowExecution execution = run.getExecution();
+                    Map<String, Object> line = new LinkedHashMap<>();
+                    line.put("id", execution.getWorkflowId());
+                    line.put(
+                            "status",
+                            run.getStatus()
+                                    .name()
+                                    .replace("WORKFLOW_EXECUTION_STATUS_", "")
+                                    .toLowerCase(Locale.ROOT));
+                    line.put("started", String.valueOf(run.getStartTime()));
+                    line.put("task", run.getTypedSearchAttributes().get(RunAttributes.TASK));
+                    line.put("phase", run.getTypedSearchAttributes().get(RunAttributes.PHASE));
+                    line.put("iteration", run.getTypedSearchAttributes().get(RunAttributes.ITERATION));
+                    line.put("accuracy", run.getTypedSearchAttributes().get(RunAttributes.ACCURACY));
+                    System.out.println(
+                            json
+                                    ? mapper.writeValueAsString(line)
+                                    : String.format(
+                                            Locale.ROOT,
+                                            "%-24s %-12s %-10s iteration %s, accuracy %s",
+                                            line.get("id"),
+                                            line.get("status"),
+                                            line.get("phase"),
+                                            line.get("iteration"),
+                                            line.get("accuracy")));
+                }
+            }
+            return 0;
+        }
+    }
+}

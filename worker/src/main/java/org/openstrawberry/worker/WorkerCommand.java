@@ -1,0 +1,66 @@
+package org.openstrawberry.worker;
+
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import org.openstrawberry.activities.rewards.Verifiers;
+import org.openstrawberry.config.InvalidInputException;
+import org.openstrawberry.worker.RunWorkers.Role;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** Works on the runs of a server until it is told to end. */
+@Command(
+        name = "worker",
+        mixinStandardHelpOptions = true,
+        description = "Work on the runs of a Temporal server; SIGTERM lets the steps under way finish.")
+final class WorkerCommand implements Callable<Integer> {
+    @Option(
+            names = "--roles",
+            split = ",",
+            paramLabel = "ROLE",
+            description = "thoughts, rewards, trainer or all; by default all.")
+    private List<String> roles = List.of("all");
+
+    @Mixin
+    private ServerOptions server = new ServerOptions();
+
+    @Override
+    public Integer call() throws Exception {
+        Set<Role> chosen = EnumSet.noneOf(Role.class);
+        for (String role : roles) {
+            chosen.addAll(parse(role.strip()));
+        }
+        CountDownLatch ended = RunWatch.onInterrupt(() -> System.err.println("Finishing the steps under way."));
+        try (TemporalConnection temporal = server.connect();
+                RunWorkers workers = new RunWorkers(
+                        temporal.client(),
+                        new SimpleMeterRegistry(),
+                        reward -> Verifiers.of(reward.verifier()),
+                        chosen)) {
+            workers.start();
+            System.out.println("Working on " + temporal.address() + " as "
+                    + chosen.toString().toLowerCase(Locale.ROOT));
+            ended.await();
+            workers.drain();
+            return 0;
+        }
+    }
+
+    private static Set<Role> parse(String role) {
+        if (role.equals("all")) {
+            return EnumSet.allOf(Role.class);
+        }
+        for (Role known : Role.values()) {
+            if (known.name().toLowerCase(Locale.ROOT).equals(role)) {
+                return EnumSet.of(known);
+            }
+        }
+        throw new InvalidInputException("--roles: found \"" + role + "\", expected thoughts, rewards, trainer or all");
+    }
+}
