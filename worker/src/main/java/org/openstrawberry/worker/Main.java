@@ -3,6 +3,7 @@ package org.openstrawberry.worker;
 import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.workflows.client.RunFailedException;
 import org.slf4j.LoggerFactory;
+import picocli.AutoComplete;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 
@@ -12,7 +13,24 @@ import picocli.CommandLine.Command;
         description = "Online preference training for language models, as durable workflows.",
         mixinStandardHelpOptions = true,
         version = "Open Strawberry 0.1.0",
-        subcommands = {TrainCommand.class, AskCommand.class, InspectCommand.class, ModelCommand.class, DataCommand.class
+        subcommands = {
+            TrainCommand.class,
+            AskCommand.class,
+            InspectCommand.class,
+            ServerCommand.class,
+            WorkerCommand.class,
+            StartCommand.class,
+            SteeringCommands.Watch.class,
+            SteeringCommands.Runs.class,
+            SteeringCommands.Show.class,
+            SteeringCommands.Pause.class,
+            SteeringCommands.Resume.class,
+            SteeringCommands.Stop.class,
+            SteeringCommands.Adjust.class,
+            SteeringCommands.Result.class,
+            ModelCommand.class,
+            DataCommand.class,
+            AutoComplete.GenerateCompletion.class
         })
 public final class Main {
     static final int FAILED = 1;
