@@ -52,7 +52,9 @@ public final class DataFiles {
     public static List<WarmupRow> readWarmup(Path jsonl) {
         List<WarmupRow> rows = new ArrayList<>();
         forEachObject(
-                jsonl, line -> rows.add(new WarmupRow(rows.size(), line.prompt("prompt"), line.text("completion"))));
+                jsonl,
+                line -> rows.add(
+                        new WarmupRow(rows.size(), line.number(), line.prompt("prompt"), line.text("completion"))));
         return requireRows(rows, jsonl, "warm-up lines");
     }
 

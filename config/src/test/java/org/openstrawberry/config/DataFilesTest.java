@@ -43,7 +43,8 @@ class DataFilesTest {
         Path file = write(
                 "\uFEFF{\"prompt\":\"a\",\"completion\":\"b\",\"by\":1}\n{\"completion\":\"\",\"prompt\":\"c\"}\n");
 
-        assertThat(DataFiles.readWarmup(file)).containsExactly(new WarmupRow(0, "a", "b"), new WarmupRow(1, "c", ""));
+        assertThat(DataFiles.readWarmup(file))
+                .containsExactly(new WarmupRow(0, 1, "a", "b"), new WarmupRow(1, 2, "c", ""));
     }
 
     static Stream<Arguments> brokenLines() {

@@ -63,7 +63,9 @@ final class AskCommand implements Callable<Integer> {
         if (directory == null) {
             throw new IllegalStateException("the command line lets no required parameter pass");
         }
-        if (samples < 1 || maxNewTokens < 1 || (temperature != null && temperature < 0)) {
+        if (samples < 1
+                || maxNewTokens < 1
+                || (temperature != null && !(temperature >= 0 && temperature < Double.POSITIVE_INFINITY))) {
             throw new InvalidInputException(
                     "--samples and --max-new-tokens must be at least 1, --temperature at least 0");
         }
@@ -77,24 +79,31 @@ final class AskCommand implements Callable<Integer> {
                     new Decoder(source.model().config()),
                     source.model().eosIds(),
                     source.model().padId());
+            int positions = source.model().config().maxPositionEmbeddings();
             int number = 0;
             if (prompt != null) {
-                answer(generator, weights, tokenizer, prompt, number);
+                answer(generator, weights, tokenizer, positions, prompt, number);
                 return 0;
             }
             try (BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8))) {
                 for (String line = in.readLine(); line != null; line = in.readLine()) {
-                    answer(generator, weights, tokenizer, line, number++);
+                    answer(generator, weights, tokenizer, positions, line, number++);
                 }
             }
             return 0;
         }
     }
 
-    private void answer(Generator generator, Weights weights, Tokenizer tokenizer, String text, int number) {
+    private void answer(
+            Generator generator, Weights weights, Tokenizer tokenizer, int positions, String text, int number) {
         double heat = temperature != null ? temperature : samples > 1 ? 1 : 0;
         SamplingSettings settings = new SamplingSettings(heat, 0, 1, 0, maxNewTokens);
-        GenerationRequest request = new GenerationRequest(number, tokenizer.encode(text), samples);
+        int[] ids = tokenizer.encode(text);
+        if (ids.length + maxNewTokens > positions) {
+            throw new InvalidInputException("the prompt has " + ids.length + " tokens; expected at most "
+                    + (positions - maxNewTokens) + ", the model's positions less --max-new-tokens");
+        }
+        GenerationRequest request = new GenerationRequest(number, ids, samples);
         for (Completion completion :
                 generator.generate(weights, List.of(request), settings, seed, 0).get(0)) {
             System.out.println(tokenizer.decode(completion.ids()));

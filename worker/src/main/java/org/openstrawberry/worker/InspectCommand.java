@@ -39,6 +39,9 @@ final class InspectCommand implements Callable<Integer> {
         if (!Files.exists(directory.resolve(RunLayout.RUN_FILE))) {
             throw new InvalidInputException(directory + ": not a run directory, it has no " + RunLayout.RUN_FILE);
         }
+        if (iteration != null && iteration < 1) {
+            throw new InvalidInputException("--iteration: found " + iteration + ", expected at least 1");
+        }
         int number = iteration != null ? iteration : newest(directory);
         Path pairs = directory.resolve(RunLayout.pairs(number));
         if (!Files.exists(pairs)) {
@@ -72,8 +75,9 @@ final class InspectCommand implements Callable<Integer> {
         for (int shard = 0; Files.exists(directory.resolve(RunLayout.thoughts(number, shard))); shard++) {
             thoughts.addAll(Json.readLines(directory.resolve(RunLayout.thoughts(number, shard)), ThoughtLine.class));
         }
+        List<PromptLine> prompts = Json.readLines(directory.resolve(RunLayout.prompts(number)), PromptLine.class);
         System.out.println("iteration " + number);
-        for (PromptLine prompt : Json.readLines(directory.resolve(RunLayout.prompts(number)), PromptLine.class)) {
+        for (PromptLine prompt : prompts) {
             System.out.println();
             System.out.println("prompt " + prompt.prompt() + "  " + prompt.text());
             for (ThoughtLine thought : thoughts) {

@@ -1,5 +1,6 @@
 package org.openstrawberry.worker;
 
+import java.io.UncheckedIOException;
 import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.workflows.client.RunFailedException;
 import org.slf4j.LoggerFactory;
@@ -62,6 +63,10 @@ public final class Main {
         }
         if (e instanceof RunFailedException) {
             command.getErr().println("run failed: " + e.getMessage());
+            return FAILED;
+        }
+        if (e instanceof UncheckedIOException && e.getCause() != null) {
+            command.getErr().println(e.getCause().getMessage());
             return FAILED;
         }
         e.printStackTrace(command.getErr());

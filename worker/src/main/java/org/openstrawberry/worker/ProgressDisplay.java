@@ -14,22 +14,25 @@ import org.openstrawberry.workflows.Progress;
 /** What a person sees of a run under way: a bar in a terminal, one line an iteration elsewhere. */
 abstract sealed class ProgressDisplay implements AutoCloseable {
     private int shown = -1;
+    private boolean closed;
 
     static ProgressDisplay of(RunSpec spec) {
         return System.console() != null ? new Bar(spec) : new Lines(System.out);
     }
 
     /** The last iteration that was shown; −1 before the first. */
-    int shown() {
+    synchronized int shown() {
         return shown;
     }
 
-    void show(Progress progress, List<IterationMetrics> rows) {
-        status(progress);
-        showRows(rows);
+    synchronized void show(Progress progress, List<IterationMetrics> rows) {
+        if (!closed) {
+            status(progress);
+            showRows(rows);
+        }
     }
 
-    void showRows(List<IterationMetrics> rows) {
+    synchronized void showRows(List<IterationMetrics> rows) {
         for (IterationMetrics row : rows) {
             if (row.iteration() > shown) {
                 row(row);
@@ -42,8 +45,14 @@ abstract sealed class ProgressDisplay implements AutoCloseable {
 
     abstract void row(IterationMetrics row);
 
+    /** Ends the display; what is still under way shows nothing more. */
     @Override
-    public abstract void close();
+    public synchronized void close() {
+        closed = true;
+        end();
+    }
+
+    abstract void end();
 
     private static String words(IterationMetrics row) {
         StringBuilder words = new StringBuilder();
@@ -81,7 +90,7 @@ abstract sealed class ProgressDisplay implements AutoCloseable {
         }
 
         @Override
-        public void close() {}
+        void end() {}
     }
 
     /** A bar for the warm-up, then one for the iterations, so that the time left is that of the stage. */
@@ -108,7 +117,7 @@ abstract sealed class ProgressDisplay implements AutoCloseable {
 
         private ProgressBar bar(String name, int steps) {
             if (stage.filter(current -> current.name().equals(name)).isEmpty()) {
-                close();
+                end();
                 stage = Optional.of(new Stage(
                         name,
                         new ProgressBarBuilder()
@@ -131,7 +140,7 @@ abstract sealed class ProgressDisplay implements AutoCloseable {
         }
 
         @Override
-        public void close() {
+        void end() {
             stage.ifPresent(current -> current.bar().close());
             stage = Optional.empty();
         }

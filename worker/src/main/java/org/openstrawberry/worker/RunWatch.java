@@ -42,7 +42,8 @@ final class RunWatch {
         try (ProgressDisplay display = ProgressDisplay.of(spec)) {
             Mono<Optional<RunResult>> ended = run.result().map(Optional::of);
             Mono<Optional<RunResult>> shown = run.progress(LOOK)
-                    .doOnNext(progress -> display.show(progress, run.history(display.shown())))
+                    .concatMap(progress ->
+                            run.historyAfter(display.shown()).doOnNext(rows -> display.show(progress, rows)))
                     .then(Mono.never());
             Optional<RunResult> result = Mono.firstWithSignal(
                             ended, left.map(any -> Optional.<RunResult>empty()), shown)

@@ -80,7 +80,8 @@ final class TrainCommand implements Callable<Integer> {
 
     private static int watch(RunHandle handle, RunPreparation run) {
         CountDownLatch interrupted = RunWatch.onInterrupt(() -> {
-            System.err.println("\nFinishing the iteration under way, then stopping; once more to stop at once.");
+            System.err.println(
+                    "\nFinishing what is under way (an iteration, or a part of the warm-up); once more to stop at once.");
             pause(handle);
         });
         Mono<?> left = RunWatch.paused(handle).filter(progress -> interrupted.getCount() == 0);

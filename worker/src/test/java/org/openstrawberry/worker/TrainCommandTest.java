@@ -20,6 +20,7 @@ import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.openstrawberry.activities.store.DurableFiles;
 import org.openstrawberry.activities.store.RunLock;
 
 /** Whole runs in this process, by the command line. */
@@ -131,6 +132,38 @@ class TrainCommandTest {
     }
 
     @Test
+    void aRefreshIsReplayedWhateverBecameOfItsFile() throws IOException {
+        train("sound", "checkpoints.every=100");
+        train("damaged", "checkpoints.every=100");
+        Path directory = run.directory("damaged");
+        for (String gone : List.of("result.json", "policy", "iterations/000005", "iterations/000006")) {
+            delete(directory.resolve(gone));
+        }
+        for (int iteration = 1; iteration <= 6; iteration++) {
+            delete(directory.resolve("checkpoints/00000" + iteration));
+        }
+        truncate(directory.resolve("iterations/000002/reference.json"));
+
+        assertThat(train("damaged", "checkpoints.every=100").code).isZero();
+        assertThat(run.outcome("damaged")).isEqualTo(run.outcome("sound"));
+    }
+
+    @Test
+    void aDamagedFirstCheckpointIsNotTakenForTheReference() throws IOException {
+        String[] never = {"reference.refresh=never", "checkpoints.every=2", "until.iterations=4"};
+        String[] longer = {"reference.refresh=never", "checkpoints.every=2", "until.iterations=6"};
+        train("sound", longer);
+        train("damaged", never);
+        Path first = run.directory("damaged").resolve("checkpoints/000000/policy.safetensors");
+        byte[] content = Files.readAllBytes(first);
+        content[content.length - 2] ^= 64;
+        Files.write(first, content);
+
+        assertThat(train("damaged", longer).code).isZero();
+        assertThat(run.outcome("damaged")).isEqualTo(run.outcome("sound"));
+    }
+
+    @Test
     void badInputIsToldInOneLineBeforeAnyWork() throws IOException {
         Said misspelt = train("run", "sampling.temprature=2");
         assertThat(misspelt.code).isEqualTo(Main.BAD_INPUT);
@@ -146,6 +179,13 @@ class TrainCommandTest {
         Said missing = train("run", "data.prompts=nowhere.jsonl");
         assertThat(missing.code).isEqualTo(Main.BAD_INPUT);
         assertThat(missing.err).contains("nowhere.jsonl").hasLineCount(1);
+
+        Path foreign = Files.writeString(
+                run.directory("foreign.jsonl"),
+                "{\"prompt\":\"r in r?\",\"answer\":1}\n{\"prompt\":\"é?\",\"answer\":1}\n");
+        Said character = train("run", "data.held-out=" + foreign);
+        assertThat(character.code).isEqualTo(Main.BAD_INPUT);
+        assertThat(character.err).contains("foreign.jsonl:2").hasLineCount(1);
 
         Path empty = Files.createDirectories(run.directory("empty"));
         Said noModel = train("run", "model.policy=" + empty);
@@ -174,6 +214,10 @@ class TrainCommandTest {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    private static void delete(Path path) throws IOException {
+        DurableFiles.deleteFolder(path);
     }
 
     private static void truncate(Path file) throws IOException {

@@ -12,6 +12,7 @@ import java.util.TreeMap;
 import java.util.stream.IntStream;
 import org.openstrawberry.config.Adjustment;
 import org.openstrawberry.config.InvalidInputException;
+import org.openstrawberry.config.ReferenceSpec;
 import org.openstrawberry.config.RunSpec;
 import org.openstrawberry.workflows.Progress.State;
 import org.openstrawberry.workflows.TrainingInput.Carried;
@@ -77,7 +78,7 @@ public final class OnlineDpo implements TrainingWorkflow {
         }
         warmUp();
         measureBase();
-        reason = Convergence.reason(spec.until(), state);
+        reason = reasonToStop(state);
         while (reason.isEmpty()) {
             takeUpAdjustments();
             int iteration = state.iteration() + 1;
@@ -131,27 +132,37 @@ public final class OnlineDpo implements TrainingWorkflow {
         enter("step");
         return trainer(pairs.iteration(), "DPO step")
                 .dpoStep(new StepRequest(
-                        run, pairs, spec.dpo(), spec.optimizer(), spec.until().iterations(), state.adjusted()));
+                        run,
+                        pairs,
+                        spec.dpo(),
+                        spec.optimizer(),
+                        spec.until().iterations(),
+                        refreshDue(pairs.iteration()),
+                        state.adjusted()));
     }
 
     private void refreshReferenceWhenDue(int iteration) {
-        if (spec.reference().due(iteration)) {
+        refreshDue(iteration).ifPresent(refresh -> {
             clock.enter("refresh");
-            trainer(iteration, "reference").refreshReference(run, iteration, spec.reference());
-        }
+            trainer(iteration, "reference").refreshReference(run, iteration, refresh);
+        });
+    }
+
+    private Optional<ReferenceSpec> refreshDue(int iteration) {
+        return spec.reference().due(iteration) ? Optional.of(spec.reference()) : Optional.empty();
     }
 
     /** Decides whether the run goes on, evaluates and checkpoints where due, and only then counts the iteration. */
     private void finishIteration(List<Scores> scores, Pairs pairs, Step step) {
         int iteration = step.iteration();
         TrainingState trained = state.after(step).spending(clock.elapsed());
-        reason = Convergence.reason(spec.until(), trained)
-                .or(() -> stopAsked ? Optional.of("stopped by request") : Optional.empty());
+        reason = reasonToStop(trained);
         boolean evaluationDue = isDue(spec.evaluation().every(), iteration) || reason.isPresent();
         Optional<Evaluation> evaluation = evaluationDue ? evaluate(iteration) : Optional.empty();
         TrainingState evaluated = evaluation.map(trained::after).orElse(trained);
         reason = reason.or(() -> Convergence.reason(spec.until(), evaluated));
-        if (isDue(spec.checkpoints().every(), iteration) || reason.isPresent()) {
+        boolean best = evaluation.isPresent() && evaluated.bestIteration() == iteration;
+        if (isDue(spec.checkpoints().every(), iteration) || best || reason.isPresent()) {
             clock.enter("checkpoint");
             trainer(iteration, "checkpoint").checkpoint(run, iteration, evaluated.bestIteration());
         }
@@ -163,6 +174,11 @@ public final class OnlineDpo implements TrainingWorkflow {
             holdWhilePaused();
             continueAsNewWhenLong();
         }
+    }
+
+    private Optional<String> reasonToStop(TrainingState reached) {
+        return Convergence.reason(spec.until(), reached)
+                .or(() -> stopAsked ? Optional.of("stopped by request") : Optional.empty());
     }
 
     private void restore(TrainingState known) {

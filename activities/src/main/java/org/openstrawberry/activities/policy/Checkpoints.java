@@ -25,6 +25,9 @@ public final class Checkpoints {
     static final String POLICY = "policy.safetensors";
     static final String REFERENCE = "reference.safetensors";
     static final String OPTIMIZER = "optimizer.safetensors";
+    /** The reference of a run that was never refreshed, as seen from a checkpoint. */
+    private static final String FIRST_POLICY = "../000000/" + POLICY;
+
     private static final String STATE = "state.json";
     private static final String WARM_UP = "warmup-";
 
@@ -57,7 +60,7 @@ public final class Checkpoints {
                 .orElse(0);
     }
 
-    /** The folder of the policy's weights after an iteration that {@link #newestWhole} gave. */
+    /** The policy's weights after an iteration that {@link #newestWhole} gave. */
     public Path policyFile(int iteration) {
         return runDirectory.resolve(RunLayout.checkpoint(iteration)).resolve(POLICY);
     }
@@ -108,6 +111,9 @@ public final class Checkpoints {
             Path path = directory.resolve(file.getKey());
             SafetensorsWriter.write(path, file.getValue());
             hashes.put(file.getKey(), Hashes.sha256(path));
+        }
+        if (info.reference().equals(CheckpointInfo.FIRST)) {
+            hashes.put(FIRST_POLICY, Hashes.sha256(directory.resolve(FIRST_POLICY)));
         }
         CheckpointInfo complete = new CheckpointInfo(
                 info.iteration(),

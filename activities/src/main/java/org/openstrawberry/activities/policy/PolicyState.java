@@ -119,6 +119,10 @@ public final class PolicyState implements AutoCloseable {
                         learningRate,
                         spec.clipNorm(),
                         spec.microBatchTokens());
+        if (!policy.areFinite()) {
+            throw new ArithmeticException("the weights are no longer finite after the step of iteration "
+                    + (iteration + 1) + "; the learning rate may be too high");
+        }
         if (referenceIs.equals(CheckpointInfo.SAME_AS_POLICY)) {
             referenceIs = refreshedAt == 0 ? CheckpointInfo.FIRST : CheckpointInfo.OWN_FILE;
         }

@@ -13,7 +13,6 @@ import org.openstrawberry.activities.store.Json;
 import org.openstrawberry.activities.store.RunLayout;
 import org.openstrawberry.config.DpoSpec;
 import org.openstrawberry.config.OptimizerSpec;
-import org.openstrawberry.config.ReferenceSpec;
 import org.openstrawberry.model.training.DpoStep;
 import org.openstrawberry.model.training.PairLogProbs;
 import org.openstrawberry.model.training.PreferencePair;
@@ -68,6 +67,7 @@ public final class PolicyStates implements AutoCloseable {
                     learningRate,
                     dpo,
                     optimizer,
+                    request.refresh(),
                     request.adjusted(),
                     Optional.empty(),
                     Map.of());
@@ -80,6 +80,7 @@ public final class PolicyStates implements AutoCloseable {
                 learningRate,
                 dpo,
                 optimizer,
+                request.refresh(),
                 request.adjusted(),
                 Optional.of(step.logProbs()),
                 metrics(step, dpo.beta(), learningRate));
@@ -127,10 +128,7 @@ public final class PolicyStates implements AutoCloseable {
         } else {
             state.skip();
         }
-        String reference = RunLayout.reference(iteration);
-        if (run.store().find(reference).isPresent()) {
-            state.refresh(Json.read(run.store().resolve(reference), ReferenceSpec.class));
-        }
+        step.refresh().ifPresent(state::refresh);
     }
 
     private static ArtifactRef whole(Run run, String path) {

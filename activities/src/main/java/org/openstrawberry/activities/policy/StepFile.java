@@ -5,6 +5,7 @@ import java.util.Map;
 import java.util.Optional;
 import org.openstrawberry.config.DpoSpec;
 import org.openstrawberry.config.OptimizerSpec;
+import org.openstrawberry.config.ReferenceSpec;
 import org.openstrawberry.model.training.PairLogProbs;
 
 /**
@@ -14,6 +15,7 @@ import org.openstrawberry.model.training.PairLogProbs;
  * @param taken false where there was no pair
  * @param pairsSha256 of the pairs it learnt from
  * @param learningRate of this step
+ * @param refresh the refresh of the reference that followed
  * @param adjusted settings of the run changed since its start, dotted key to value
  * @param logps summed log-probs by pair, in the order of {@code pairs.jsonl}
  * @param metrics as in {@code metrics.jsonl}
@@ -25,6 +27,7 @@ public record StepFile(
         double learningRate,
         DpoSpec dpo,
         OptimizerSpec optimizer,
+        Optional<ReferenceSpec> refresh,
         Map<String, Object> adjusted,
         Optional<List<PairLogProbs>> logps,
         Map<String, Double> metrics) {}

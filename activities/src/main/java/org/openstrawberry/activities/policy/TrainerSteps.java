@@ -98,6 +98,7 @@ public final class TrainerSteps implements TrainerActivities, AutoCloseable {
         Run run = runs.open(ref);
         Checkpoints checkpoints = new Checkpoints(run.directory());
         if (checkpoints.newestWhole(Integer.MAX_VALUE).isPresent()) {
+            checkpoints.pruneWarmUp(Integer.MAX_VALUE);
             return;
         }
         Optional<Path> warm = run.spec()

@@ -36,6 +36,13 @@ public final class RankingSteps implements RankingActivities {
         int iteration = request.prompts().iteration();
         // Pairing takes milliseconds: it is done again for the counts, and the first file stays.
         Pairing pairing = pair(run.store(), request);
+        if (pairing.skippedPrompts == request.prompts().prompts()) {
+            // Not kept, so that they are asked for again once the reward works.
+            request.scores()
+                    .forEach(shard -> run.store().discard(shard.artifact().path()));
+            throw new IllegalStateException("iteration " + iteration + ": no prompt has a reward for a share of "
+                    + request.quorum() + " of its branches; the log has the reward's errors");
+        }
         String path = RunLayout.pairs(iteration);
         ArtifactRef artifact =
                 run.store().find(path).orElseGet(() -> run.store().publish(path, Json.lines(pairing.formed)));

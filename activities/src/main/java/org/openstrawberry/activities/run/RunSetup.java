@@ -1,15 +1,16 @@
 package org.openstrawberry.activities.run;
 
+import com.fasterxml.jackson.annotation.JsonProperty;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.IntSupplier;
 import java.util.stream.Stream;
 import org.openstrawberry.activities.rewards.Verifiers;
 import org.openstrawberry.activities.store.DurableFiles;
@@ -21,6 +22,7 @@ import org.openstrawberry.config.PromptRow;
 import org.openstrawberry.config.RunFile;
 import org.openstrawberry.config.RunFile.Difference;
 import org.openstrawberry.config.RunSpec;
+import org.openstrawberry.config.WarmupRow;
 import org.openstrawberry.workflows.Convergence;
 import org.openstrawberry.workflows.RunResult;
 
@@ -32,7 +34,7 @@ public final class RunSetup {
     private RunSetup() {}
 
     /** How the inputs looked at the start: SHA-256 by path. */
-    record Inputs(Map<String, String> files) {}
+    record Inputs(@JsonProperty(required = true) Map<String, String> files) {}
 
     record Change(String key, String from, String to) {}
 
@@ -49,31 +51,57 @@ public final class RunSetup {
         try {
             Inputs inputs = new Inputs(hashes(run));
             if (Files.exists(runFile)) {
+                checkUndamaged(directory, runFile);
                 List<Difference> changes = checkSame(spec, directory, runFile);
                 checkSameInputs(directory, inputs);
                 run.store().sweep();
-                if (changes.isEmpty()) {
-                    return;
-                }
-                for (Difference change : changes) {
-                    Files.writeString(
-                            directory.resolve(RunLayout.CHANGES),
-                            Json.line(new Change(change.key(), change.there(), change.here())) + "\n",
-                            StandardOpenOption.CREATE,
-                            StandardOpenOption.APPEND);
-                }
+                recordChanges(directory, changes);
             } else {
-                DurableFiles.replace(
-                        directory.resolve(RunLayout.INPUTS),
-                        temporary -> Files.writeString(temporary, Json.line(inputs) + "\n"));
+                replace(directory.resolve(RunLayout.INPUTS), Json.line(inputs) + "\n");
             }
-            DurableFiles.replace(runFile, temporary -> Files.writeString(temporary, RunFile.toYaml(spec, directory)));
-            DurableFiles.replace(
+            String text = RunFile.toYaml(spec, directory);
+            if (!Files.exists(runFile) || !Files.readString(runFile).equals(text)) {
+                Files.deleteIfExists(directory.resolve(RunLayout.RUN_FILE_HASH));
+                replace(runFile, text);
+            }
+            replace(
                     directory.resolve(RunLayout.RUN_FILE_HASH),
-                    temporary ->
-                            Files.writeString(temporary, Hashes.sha256(runFile) + "  " + RunLayout.RUN_FILE + "\n"));
+                    Hashes.sha256(runFile) + "  " + RunLayout.RUN_FILE + "\n");
         } catch (IOException e) {
             throw new UncheckedIOException(e);
+        }
+    }
+
+    private static void replace(Path file, String text) throws IOException {
+        if (!Files.exists(file) || !Files.readString(file).equals(text)) {
+            DurableFiles.replace(file, temporary -> Files.writeString(temporary, text));
+        }
+    }
+
+    private static void checkUndamaged(Path directory, Path runFile) throws IOException {
+        Path hash = directory.resolve(RunLayout.RUN_FILE_HASH);
+        if (Files.exists(hash)) {
+            String found = Hashes.sha256(runFile);
+            if (!Files.readString(hash).startsWith(found)) {
+                throw new InvalidInputException(
+                        runFile + ": is damaged or was edited (SHA-256 " + found + "), expected what "
+                                + hash.getFileName() + " says; settings change by --set or in your own run file");
+            }
+        }
+    }
+
+    private static void recordChanges(Path directory, List<Difference> changes) throws IOException {
+        Path file = directory.resolve(RunLayout.CHANGES);
+        String known = Files.exists(file) ? Files.readString(file) : "";
+        StringBuilder lines = new StringBuilder(known);
+        for (Difference change : changes) {
+            String line = Json.line(new Change(change.key(), change.there(), change.here())) + "\n";
+            if (!known.endsWith(line)) {
+                lines.append(line);
+            }
+        }
+        if (lines.length() > 0) {
+            replace(file, lines.toString());
         }
     }
 
@@ -102,28 +130,53 @@ public final class RunSetup {
 
     private static void checkInputs(Run run) {
         RunSpec spec = run.spec();
-        int longest = 0;
-        PromptRow longestRow = null;
         List<PromptRow> prompts = run.prompts();
-        Verifiers.check(spec.reward().verifier(), Path.of(spec.data().prompts()), prompts);
+        Path promptFile = Path.of(spec.data().prompts());
+        Verifiers.check(spec.reward().verifier(), promptFile, prompts);
         spec.data()
                 .heldOut()
                 .ifPresent(file -> Verifiers.check(spec.reward().verifier(), Path.of(file), run.heldOut()));
         run.warmup();
-        run.base();
-        int room = run.base().config().maxPositionEmbeddings() - spec.sampling().maxNewTokens();
-        for (PromptRow row : prompts) {
-            int length = run.tokenizer().encode(row.prompt()).length;
-            if (length > longest) {
-                longest = length;
-                longestRow = row;
-            }
+        int positions = run.base().config().maxPositionEmbeddings();
+        int room = positions - spec.sampling().maxNewTokens();
+        if (room < 1) {
+            throw new InvalidInputException("sampling.max-new-tokens: found "
+                    + spec.sampling().maxNewTokens() + ", expected less than " + positions
+                    + ", the max_position_embeddings of the model's config.json");
         }
-        if (longest > room && longestRow != null) {
-            throw new InvalidInputException(
-                    spec.data().prompts() + ":" + longestRow.line() + ": the prompt has " + longest
-                            + " tokens; expected at most " + room
-                            + ", the model's positions less sampling.max-new-tokens");
+        checkLengths(run, promptFile, prompts, room);
+        spec.data().heldOut().ifPresent(file -> checkLengths(run, Path.of(file), run.heldOut(), room));
+        spec.warmup().ifPresent(warmup -> checkWarmUp(run, Path.of(warmup.data()), positions));
+    }
+
+    private static void checkLengths(Run run, Path file, List<PromptRow> rows, int room) {
+        for (PromptRow row : rows) {
+            checkLength(file + ":" + row.line(), () -> run.tokenizer().encode(row.prompt()).length, room, "the prompt");
+        }
+    }
+
+    private static void checkWarmUp(Run run, Path file, int positions) {
+        for (WarmupRow row : run.warmup()) {
+            checkLength(
+                    file + ":" + row.line(),
+                    () -> run.tokenizer().encode(row.prompt()).length
+                            + run.tokenizer().encodeWithout(row.completion()).length
+                            + 1,
+                    positions,
+                    "prompt, completion and end-of-sequence");
+        }
+    }
+
+    private static void checkLength(String place, IntSupplier tokens, int room, String what) {
+        int found;
+        try {
+            found = tokens.getAsInt();
+        } catch (InvalidInputException e) {
+            throw new InvalidInputException(place + ": " + e.getMessage(), e);
+        }
+        if (found > room) {
+            throw new InvalidInputException(place + ": found " + found + " tokens in " + what + ", expected at most "
+                    + room + " by max_position_embeddings of the model and sampling.max-new-tokens");
         }
     }
 
@@ -137,12 +190,35 @@ public final class RunSetup {
             throw new InvalidInputException(directory + ": is the run directory of another configuration ("
                     + String.join("; ", refused) + "); expected the same, or another --run-dir");
         }
+        int done = lastRecorded(directory);
+        if (!differences.isEmpty() && spec.until().iterations() < done) {
+            throw new InvalidInputException(
+                    "until.iterations: found " + spec.until().iterations() + ", expected at least " + done
+                            + ", the iterations that the run in " + directory + " has done");
+        }
         return differences;
+    }
+
+    private static int lastRecorded(Path directory) {
+        int iteration = 0;
+        while (Files.exists(directory.resolve(RunLayout.iterationRecord(iteration + 1)))) {
+            iteration++;
+        }
+        return iteration;
+    }
+
+    private static Inputs inputs(Path file) {
+        try {
+            return Json.read(file, Inputs.class);
+        } catch (UncheckedIOException | IllegalArgumentException e) {
+            throw new InvalidInputException(
+                    file + ": missing or damaged, expected the hashes of the run's data and model files", e);
+        }
     }
 
     private static void checkSameInputs(Path directory, Inputs now) {
         Path file = directory.resolve(RunLayout.INPUTS);
-        Inputs then = Json.read(file, Inputs.class);
+        Inputs then = inputs(file);
         now.files().forEach((path, hash) -> {
             if (!hash.equals(then.files().get(path))) {
                 throw new InvalidInputException(

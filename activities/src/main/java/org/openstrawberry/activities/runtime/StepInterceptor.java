@@ -114,6 +114,9 @@ public final class StepInterceptor extends WorkerInterceptorBase implements Auto
                 context.heartbeat(null);
             } catch (ActivityCompletionException e) {
                 log.info("step {} is no longer waited for", step, e);
+            } catch (RuntimeException e) {
+                // An error that got out would end the heartbeats for good.
+                log.warn("step {}: a heartbeat failed", step, e);
             }
         }
     }

@@ -117,6 +117,15 @@ public final class ArtifactStore {
         }
     }
 
+    /** Moves an artifact aside, so that it counts as absent. */
+    public void discard(String path) {
+        try {
+            discard(root.resolve(path));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
     /** Deletes what killed attempts left behind. Only for the one process that holds the run's lock. */
     public void sweep() {
         try (Stream<Path> walk = Files.walk(root)) {
@@ -140,11 +149,9 @@ public final class ArtifactStore {
 
     private ArtifactRef link(Path temporary, Path target, ArtifactRef written) throws IOException {
         while (true) {
-            if (!Files.exists(target)) {
-                Files.deleteIfExists(hashOf(target));
-            }
             try {
                 Files.createLink(target, temporary);
+                Files.deleteIfExists(hashOf(target)); // of a file that was taken away by hand
                 publishHash(target, written.sha256());
             } catch (FileAlreadyExistsException e) {
                 awaitHash(target);

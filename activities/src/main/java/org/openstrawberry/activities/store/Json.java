@@ -73,13 +73,25 @@ public final class Json {
         }
     }
 
-    /** Reads a file with one object. */
+    /**
+     * Reads a file with one object.
+     *
+     * @throws UncheckedIOException if it is not there or holds none; the message begins with the file
+     */
     public static <T> T read(Path file, Class<T> type) {
         try {
-            return MAPPER.readValue(file.toFile(), type);
+            T value = MAPPER.readValue(file.toFile(), type);
+            if (value == null) {
+                throw new IOException("found null");
+            }
+            return value;
         } catch (IOException e) {
-            throw new UncheckedIOException(e);
+            throw new UncheckedIOException(new IOException(file + ": " + firstLine(e), e));
         }
+    }
+
+    private static String firstLine(Exception e) {
+        return String.valueOf(e.getMessage()).lines().findFirst().orElse("");
     }
 
     /** Reads a file with one object a line, as far as the subscriber asks for it. */
@@ -95,7 +107,9 @@ public final class Json {
         try (BufferedReader reader = Files.newBufferedReader(file, StandardCharsets.UTF_8)) {
             return reader.lines().map(line -> parse(line, type)).toList();
         } catch (IOException e) {
-            throw new UncheckedIOException(e);
+            throw new UncheckedIOException(new IOException(file + ": " + firstLine(e), e));
+        } catch (UncheckedIOException e) {
+            throw new UncheckedIOException(new IOException(file + ": " + firstLine(e), e));
         }
     }
 

@@ -16,6 +16,8 @@ import org.openstrawberry.workflows.IterationMetrics;
 
 /** {@code metrics.jsonl}: one flat object an iteration, the only data file that is appended to. */
 public final class MetricsLog {
+    private static final int LONGEST_ROW = 64 * 1024;
+
     private final Path file;
 
     /** @param runDirectory where the file lies */
@@ -23,8 +25,11 @@ public final class MetricsLog {
         this.file = runDirectory.resolve(RunLayout.METRICS);
     }
 
-    /** Appends the row of an iteration and forces it to disk. */
+    /** Appends the row of an iteration and forces it to disk; does nothing where it is the last row already. */
     public void append(IterationMetrics row) {
+        if (line(row).equals(lastLine())) {
+            return;
+        }
         try (FileChannel channel = FileChannel.open(
                 file, StandardOpenOption.CREATE, StandardOpenOption.APPEND, StandardOpenOption.WRITE)) {
             ByteBuffer bytes = ByteBuffer.wrap((line(row) + "\n").getBytes(StandardCharsets.UTF_8));
@@ -44,6 +49,22 @@ public final class MetricsLog {
             if (!expected.equals(linesThere())) {
                 DurableFiles.replace(file, temporary -> Files.write(temporary, expected));
             }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** The end of the file is enough: it is read after every iteration. */
+    private String lastLine() {
+        if (!Files.exists(file)) {
+            return "";
+        }
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+            int length = (int) Math.min(channel.size(), LONGEST_ROW);
+            ByteBuffer end = ByteBuffer.allocate(length);
+            channel.read(end, channel.size() - length);
+            String[] lines = new String(end.array(), 0, end.position(), StandardCharsets.UTF_8).split("\n");
+            return lines[lines.length - 1];
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -40,9 +40,10 @@ public final class RunLock implements AutoCloseable {
                 throw new InvalidInputException(runDirectory + ": in use by process " + holder
                         + "; expected a run directory that nobody works on");
             }
-            channel.truncate(0);
             channel.write(
-                    ByteBuffer.wrap(Long.toString(ProcessHandle.current().pid()).getBytes(StandardCharsets.US_ASCII)));
+                    ByteBuffer.wrap(Long.toString(ProcessHandle.current().pid()).getBytes(StandardCharsets.US_ASCII)),
+                    0);
+            channel.truncate(Long.toString(ProcessHandle.current().pid()).length());
             return new RunLock(channel);
         } catch (IOException e) {
             throw new InvalidInputException(

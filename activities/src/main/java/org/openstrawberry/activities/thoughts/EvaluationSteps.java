@@ -13,6 +13,7 @@ import org.openstrawberry.activities.policy.PolicyStates;
 import org.openstrawberry.activities.rewards.Reward;
 import org.openstrawberry.activities.rewards.Reward.Sample;
 import org.openstrawberry.activities.rewards.RewardException;
+import org.openstrawberry.activities.rewards.Scoring;
 import org.openstrawberry.activities.run.Run;
 import org.openstrawberry.activities.run.Runs;
 import org.openstrawberry.activities.runtime.Tensors;
@@ -101,42 +102,28 @@ public final class EvaluationSteps implements EvaluationActivities {
     private static Flux<EvaluationLine> score(
             Run run, int iteration, List<PromptRow> rows, Reward reward, Answer answer, int firstSample) {
         PromptRow row = rows.get(answer.request().prompt());
-        return Flux.range(0, answer.completions().size()).concatMap(branch -> {
-            Completion completion = answer.completions().get(branch);
-            String text = run.tokenizer().decode(completion.ids());
-            return reward.score(new Sample(row.prompt(), row.fields(), text, completion.ended()))
-                    .filter(Double::isFinite)
-                    .map(value -> line(iteration, row, firstSample + branch, text, completion, Optional.of(value), ""))
-                    .switchIfEmpty(Mono.error(() -> new RewardException("no finite reward")))
-                    .onErrorResume(e -> Mono.just(line(
-                            iteration,
-                            row,
-                            firstSample + branch,
-                            text,
-                            completion,
-                            Optional.empty(),
-                            String.valueOf(e.getMessage()))));
-        });
+        return Flux.range(0, answer.completions().size())
+                .flatMapSequential(
+                        branch -> line(run, iteration, row, reward, answer, branch, firstSample + branch),
+                        Scoring.CONCURRENCY);
     }
 
-    private static EvaluationLine line(
-            int iteration,
-            PromptRow row,
-            int sample,
-            String text,
-            Completion completion,
-            Optional<Double> reward,
-            String error) {
-        return new EvaluationLine(
-                iteration,
-                row.row(),
-                sample,
-                row.prompt(),
-                text,
-                completion.ids().length,
-                completion.ended(),
-                reward,
-                reward.isPresent() ? Optional.empty() : Optional.of(error));
+    private static Mono<EvaluationLine> line(
+            Run run, int iteration, PromptRow row, Reward reward, Answer answer, int branch, int sample) {
+        Completion completion = answer.completions().get(branch);
+        String text = run.tokenizer().decode(completion.ids());
+        String place = "evaluation " + iteration + ", prompt " + row.row() + ", sample " + sample;
+        return Scoring.score(reward, new Sample(row.prompt(), row.fields(), text, completion.ended()), place)
+                .map(scored -> new EvaluationLine(
+                        iteration,
+                        row.row(),
+                        sample,
+                        row.prompt(),
+                        text,
+                        completion.ids().length,
+                        completion.ended(),
+                        scored.reward(),
+                        scored.error()));
     }
 
     private static Evaluation evaluation(
@@ -154,6 +141,8 @@ public final class EvaluationSteps implements EvaluationActivities {
             }
         }
         metrics.put("eval/reward", reward);
+        metrics.put("eval/quarantined", (double)
+                lines.stream().filter(line -> line.error().isPresent()).count());
         metrics.put(
                 "eval/mean_length",
                 greedy.stream().mapToInt(EvaluationLine::tokens).average().orElse(0));

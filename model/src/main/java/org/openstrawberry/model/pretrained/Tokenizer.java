@@ -49,6 +49,7 @@ public final class Tokenizer implements AutoCloseable {
      * Ids of a text with the special tokens that the tokenizer itself adds around it (such as a begin token), once.
      *
      * @param text any text, well-formed Unicode
+     * @throws InvalidInputException if the text has a character that the tokenizer has no token for
      */
     public int[] encode(String text) {
         return encode(text, true);
@@ -60,9 +61,15 @@ public final class Tokenizer implements AutoCloseable {
     }
 
     private int[] encode(String text, boolean addSpecialTokens) {
-        return Arrays.stream(tokenizer.encode(text, addSpecialTokens, false).getIds())
-                .mapToInt(Math::toIntExact)
-                .toArray();
+        try {
+            return Arrays.stream(tokenizer.encode(text, addSpecialTokens, false).getIds())
+                    .mapToInt(Math::toIntExact)
+                    .toArray();
+        } catch (RuntimeException e) {
+            // The native library tells what it has no token for by a plain RuntimeException.
+            throw new InvalidInputException(
+                    "the tokenizer has no tokens for \"" + text.strip() + "\" (" + e.getMessage() + ")", e);
+        }
     }
 
     /** The text of ids, special tokens left out. */

@@ -160,6 +160,17 @@ public final class Weights implements AutoCloseable {
         });
     }
 
+    /** Whether every element is a finite number. */
+    public boolean areFinite() {
+        return arrays.values().stream().allMatch(array -> {
+            try (NDArray detached = array.stopGradient();
+                    NDArray sizes = detached.abs();
+                    NDArray greatest = sizes.max()) {
+                return Float.isFinite(greatest.getFloat());
+            }
+        });
+    }
+
     /** Says whether operations on these arrays, under a gradient collector, are recorded for gradients. */
     public void requireGradients(boolean required) {
         arrays.values().forEach(array -> array.setRequiresGradient(required));

@@ -12,6 +12,7 @@ import io.temporal.failure.ApplicationFailure;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Callable;
 import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.config.RunSpec;
 import org.openstrawberry.workflows.IterationMetrics;
@@ -21,12 +22,16 @@ import org.openstrawberry.workflows.RunResult;
 import org.openstrawberry.workflows.TrainingInput;
 import org.openstrawberry.workflows.TrainingWorkflow;
 import org.openstrawberry.workflows.steps.TaskQueues;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.core.scheduler.Schedulers;
 
 /** One run on a Temporal server: watch it, steer it, wait for its result. */
 public final class RunHandle {
+    private static final Logger log = LoggerFactory.getLogger(RunHandle.class);
+
     private final WorkflowStub stub;
     private final TrainingWorkflow workflow;
 
@@ -78,13 +83,20 @@ public final class RunHandle {
 
     /** What the run is doing, asked again and again; a question that fails is left out. Cold, endless. */
     public Flux<Progress> progress(Duration every) {
-        return Flux.interval(Duration.ZERO, every)
-                .onBackpressureDrop()
-                .concatMap(
-                        tick -> Mono.fromCallable(workflow::progress)
-                                .subscribeOn(Schedulers.boundedElastic())
-                                .onErrorResume(e -> Mono.empty()),
-                        1);
+        return Flux.interval(Duration.ZERO, every).onBackpressureDrop().concatMap(tick -> asked(workflow::progress), 1);
+    }
+
+    /** The rows of iterations after the given one; empty where the question fails, to be asked again. */
+    public Mono<List<IterationMetrics>> historyAfter(int iteration) {
+        return asked(() -> workflow.history(iteration));
+    }
+
+    /** A server that is down for a while, or a run between two executions, is no reason to look away. */
+    private static <T> Mono<T> asked(Callable<T> question) {
+        return Mono.fromCallable(question)
+                .subscribeOn(Schedulers.boundedElastic())
+                .doOnError(e -> log.debug("a question to the run failed", e))
+                .onErrorResume(e -> Mono.empty());
     }
 
     /** The rows of iterations after the given one. */
@@ -92,14 +104,17 @@ public final class RunHandle {
         return workflow.history(after);
     }
 
+    /** Finishes the iteration under way, checkpoints and waits. */
     public void pause() {
         workflow.pause();
     }
 
+    /** Goes on after a pause. */
     public void resume() {
         workflow.resume();
     }
 
+    /** Finishes the iteration under way, exports the policy and ends. */
     public void stop() {
         workflow.stop();
     }

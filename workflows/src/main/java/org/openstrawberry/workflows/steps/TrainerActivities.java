@@ -2,6 +2,7 @@ package org.openstrawberry.workflows.steps;
 
 import io.temporal.activity.ActivityInterface;
 import java.util.Map;
+import java.util.Optional;
 import org.openstrawberry.config.DpoSpec;
 import org.openstrawberry.config.OptimizerSpec;
 import org.openstrawberry.config.ReferenceSpec;
@@ -40,6 +41,7 @@ public interface TrainerActivities {
     /**
      * @param pairs what to learn from
      * @param totalIterations length of the learning rate's schedule
+     * @param refresh the refresh that follows the step, if one is due
      * @param adjusted settings of the run changed since its start, for the record
      */
     record StepRequest(
@@ -48,6 +50,7 @@ public interface TrainerActivities {
             DpoSpec dpo,
             OptimizerSpec optimizer,
             int totalIterations,
+            Optional<ReferenceSpec> refresh,
             Map<String, Object> adjusted) {}
 
     /**
