@@ -5,6 +5,8 @@ import io.temporal.client.WorkflowClient;
 import io.temporal.worker.Worker;
 import io.temporal.worker.WorkerFactory;
 import io.temporal.worker.WorkerFactoryOptions;
+import io.temporal.worker.WorkerOptions;
+import java.time.Duration;
 import java.util.EnumSet;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
@@ -34,6 +36,11 @@ final class RunWorkers implements AutoCloseable {
         TRAINER
     }
 
+    /** Heartbeats are sent as they come: held back for long, one that is a little late would look like a dead worker. */
+    private static final WorkerOptions OPTIONS = WorkerOptions.newBuilder()
+            .setMaxHeartbeatThrottleInterval(Duration.ofSeconds(2))
+            .build();
+
     private final WorkerFactory factory;
     private final Tensors tensors = new Tensors();
     private final TrainerSteps trainer;
@@ -54,18 +61,19 @@ final class RunWorkers implements AutoCloseable {
                 WorkerFactoryOptions.newBuilder()
                         .setWorkerInterceptors(interceptor)
                         .build());
-        Worker workflows = factory.newWorker(TaskQueues.RUNS);
+        Worker workflows = factory.newWorker(TaskQueues.RUNS, OPTIONS);
         workflows.registerWorkflowImplementationTypes(OnlineDpo.class);
         workflows.registerActivitiesImplementations(new PromptSteps(runs), new RankingSteps(runs), new RunSteps(runs));
         if (roles.contains(Role.THOUGHTS)) {
-            factory.newWorker(TaskQueues.THOUGHTS)
+            factory.newWorker(TaskQueues.THOUGHTS, OPTIONS)
                     .registerActivitiesImplementations(new ThoughtSteps(runs, tensors, states));
         }
         if (roles.contains(Role.REWARDS)) {
-            factory.newWorker(TaskQueues.REWARDS).registerActivitiesImplementations(new RewardSteps(runs, rewards));
+            factory.newWorker(TaskQueues.REWARDS, OPTIONS)
+                    .registerActivitiesImplementations(new RewardSteps(runs, rewards));
         }
         if (roles.contains(Role.TRAINER)) {
-            factory.newWorker(TaskQueues.TRAINER)
+            factory.newWorker(TaskQueues.TRAINER, OPTIONS)
                     .registerActivitiesImplementations(trainer, new EvaluationSteps(runs, tensors, states, rewards));
         }
     }

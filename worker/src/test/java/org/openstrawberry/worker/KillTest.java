@@ -63,13 +63,7 @@ class KillTest {
     }
 
     private Process start(String name) throws IOException {
-        List<String> command = new ArrayList<>(List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-XX:+UseSerialGC",
-                "-cp",
-                System.getProperty("java.class.path"),
-                "org.openstrawberry.worker.Main"));
-        command.addAll(run.train(name));
+        List<String> command = TestProcesses.ours(run.train(name));
         File output = run.directory(name + ".out").toFile();
         return new ProcessBuilder(command)
                 .redirectErrorStream(true)

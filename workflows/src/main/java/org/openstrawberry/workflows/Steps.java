@@ -27,8 +27,12 @@ final class Steps {
             .setMaximumAttempts(5)
             .build();
 
-    /** Longer than a server's restart, so that a step that finishes meanwhile is not thrown away. */
-    private static final Duration HEARTBEAT = Duration.ofSeconds(60);
+    /**
+     * How long a worker may be silent before its step is given away. Short, since giving a step away costs nothing that
+     * is finished: its artifact stands, and whoever is asked next finds it. So neither a dead worker nor a server that was
+     * down for longer than this loses work.
+     */
+    private static final Duration HEARTBEAT = Duration.ofSeconds(10);
 
     private static final Duration LONGEST_STEP = Duration.ofHours(24);
     private static final Duration LONGEST_SMALL_STEP = Duration.ofMinutes(10);

@@ -6,6 +6,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.atomic.DoubleAdder;
 import java.util.function.IntFunction;
 import org.openstrawberry.activities.prompts.EpochOrder;
 import org.openstrawberry.activities.run.Run;
@@ -52,10 +53,11 @@ public final class TrainerSteps implements TrainerActivities, AutoCloseable {
         int end = Math.min(spec.steps(), step + spec.checkpointEvery());
         Checkpoints checkpoints = new Checkpoints(run.directory());
         String checkpoint = RunLayout.warmUpCheckpoint(end);
-        Optional<CheckpointInfo> there = checkpoints.info(checkpoint);
-        double loss = there.isPresent()
-                ? there.get().warmUpLoss().orElseThrow()
-                : tensors.call(() -> warmUp(run, spec, checkpoints, step, end));
+        // Asked on the tensor thread, so that a second attempt waits for a first that is still under way.
+        double loss = tensors.call(() -> checkpoints
+                .info(checkpoint)
+                .flatMap(CheckpointInfo::warmUpLoss)
+                .orElseGet(() -> warmUp(run, spec, checkpoints, step, end)));
         return new WarmUp(end, loss);
     }
 
@@ -118,46 +120,42 @@ public final class TrainerSteps implements TrainerActivities, AutoCloseable {
         Run run = runs.open(request.run());
         int iteration = request.pairs().iteration();
         String path = RunLayout.step(iteration);
-        Optional<ArtifactRef> there = run.store().find(path);
-        if (there.isPresent()) {
-            return step(Json.read(run.store().resolve(path), StepFile.class), there.get(), 0);
-        }
         OptimizerSpec optimizer = request.optimizer();
         double learningRate = Settings.schedule(
                         optimizer.schedule(), optimizer.learningRate(), request.totalIterations())
                 .at(iteration - 1L);
-        Timed<StepFile> taken = tensors.call(() -> Timed.of(() -> states.step(run, request, learningRate)));
-        return step(taken.value(), run.store().publish(path, Json.object(taken.value())), taken.seconds());
-    }
-
-    private static Step step(StepFile file, ArtifactRef artifact, double seconds) {
-        return new Step(file.iteration(), artifact, file.taken(), file.metrics(), seconds);
+        DoubleAdder seconds = new DoubleAdder();
+        ArtifactRef artifact = run.store().once(path, out -> {
+            Timed<StepFile> taken = tensors.call(() -> Timed.of(() -> states.step(run, request, learningRate)));
+            seconds.add(taken.seconds());
+            Json.object(taken.value()).write(out);
+        });
+        StepFile file = Json.read(run.store().resolve(path), StepFile.class);
+        return new Step(iteration, artifact, file.taken(), file.metrics(), seconds.sum());
     }
 
     @Override
     public void refreshReference(RunRef ref, int iteration, ReferenceSpec reference) {
         Run run = runs.open(ref);
-        String path = RunLayout.reference(iteration);
-        if (run.store().find(path).isPresent()) {
-            return;
-        }
-        tensors.call(() -> {
-            states.at(run, iteration).refresh(reference);
-            return true;
+        run.store().once(RunLayout.reference(iteration), out -> {
+            tensors.call(() -> {
+                states.at(run, iteration).refresh(reference);
+                return true;
+            });
+            Json.object(reference).write(out);
         });
-        run.store().publish(path, Json.object(reference));
     }
 
     @Override
     public void checkpoint(RunRef ref, int iteration, int bestIteration) {
         Run run = runs.open(ref);
         Checkpoints checkpoints = new Checkpoints(run.directory());
-        if (checkpoints.info(RunLayout.checkpoint(iteration)).isEmpty()) {
-            tensors.call(() -> {
+        tensors.call(() -> {
+            if (checkpoints.info(RunLayout.checkpoint(iteration)).isEmpty()) {
                 states.at(run, iteration).save(checkpoints, RunLayout.checkpoint(iteration));
-                return true;
-            });
-        }
+            }
+            return true;
+        });
         checkpoints.prune(run.spec().checkpoints(), bestIteration);
     }
 

@@ -26,7 +26,7 @@ public final class PromptSteps implements PromptActivities {
         Run run = runs.open(request.run());
         String path = RunLayout.prompts(request.iteration());
         ArtifactRef artifact =
-                run.store().find(path).orElseGet(() -> run.store().publish(path, Json.lines(draw(run, request))));
+                run.store().once(path, out -> Json.lines(draw(run, request)).write(out));
         return new PromptBatch(request.iteration(), artifact, request.prompts());
     }
 

@@ -44,8 +44,7 @@ public final class RankingSteps implements RankingActivities {
                     + request.quorum() + " of its branches; the log has the reward's errors");
         }
         String path = RunLayout.pairs(iteration);
-        ArtifactRef artifact =
-                run.store().find(path).orElseGet(() -> run.store().publish(path, Json.lines(pairing.formed)));
+        ArtifactRef artifact = run.store().once(path, Json.lines(pairing.formed));
         return new Pairs(
                 iteration, artifact, pairing.formed.size(), pairing.tied, pairing.identical, pairing.skippedPrompts);
     }

@@ -2,7 +2,6 @@ package org.openstrawberry.activities.rewards;
 
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.openstrawberry.activities.lines.PromptLine;
@@ -35,12 +34,9 @@ public final class RewardSteps implements RewardActivities {
         Run run = runs.open(request.run());
         String path = RunLayout.scores(
                 request.thoughts().iteration(), request.thoughts().shard());
-        Optional<ArtifactRef> there = run.store().find(path);
-        if (there.isPresent()) {
-            return summary(request, there.get(), Json.readLines(run.store().resolve(path), ScoreLine.class));
-        }
-        List<ScoreLine> scores = scores(run, request);
-        return summary(request, run.store().publish(path, Json.lines(scores)), scores);
+        ArtifactRef artifact =
+                run.store().once(path, out -> Json.lines(scores(run, request)).write(out));
+        return summary(request, artifact, Json.readLines(run.store().resolve(path), ScoreLine.class));
     }
 
     private List<ScoreLine> scores(Run run, ScoreRequest request) {

@@ -50,9 +50,7 @@ public final class RunSteps implements RunActivities {
     @Override
     public void adjust(RunRef ref, int iteration, Map<String, Object> changes) {
         ArtifactStore store = runs.open(ref).store();
-        if (store.find(RunLayout.adjusted(iteration)).isEmpty()) {
-            store.publish(RunLayout.adjusted(iteration), Json.object(new Adjusted(changes)));
-        }
+        store.once(RunLayout.adjusted(iteration), Json.object(new Adjusted(changes)));
     }
 
     /** The content of {@code adjusted.json}. */
@@ -70,9 +68,7 @@ public final class RunSteps implements RunActivities {
     public void record(RunRef ref, IterationMetrics metrics, TrainingState state) {
         Run run = runs.open(ref);
         String path = RunLayout.iterationRecord(metrics.iteration());
-        if (run.store().find(path).isEmpty()) {
-            run.store().publish(path, Json.object(new IterationRecord(metrics, state)));
-        }
+        run.store().once(path, Json.object(new IterationRecord(metrics, state)));
         new MetricsLog(run.directory())
                 .append(Json.read(run.store().resolve(path), IterationRecord.class)
                         .metrics());

@@ -25,7 +25,7 @@ import org.slf4j.LoggerFactory;
  */
 public final class StepInterceptor extends WorkerInterceptorBase implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(StepInterceptor.class);
-    private static final Duration HEARTBEAT = Duration.ofSeconds(5);
+    private static final Duration HEARTBEAT = Duration.ofSeconds(2);
 
     private final MeterRegistry meters;
     private final ScheduledExecutorService heartbeats = Executors.newSingleThreadScheduledExecutor(work -> {

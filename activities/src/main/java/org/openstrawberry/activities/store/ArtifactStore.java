@@ -11,7 +11,9 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.security.DigestOutputStream;
 import java.security.MessageDigest;
+import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
 import org.openstrawberry.workflows.steps.ArtifactRef;
 
@@ -27,6 +29,7 @@ public final class ArtifactStore {
     private static final int HASH_WAIT_MS = 1_000;
 
     private final Path root;
+    private final Map<String, Object> underWay = new ConcurrentHashMap<>();
 
     /** @param root the run directory */
     public ArtifactStore(Path root) {
@@ -68,6 +71,22 @@ public final class ArtifactStore {
             return inspect(path).isPresent();
         } catch (IOException e) {
             throw new UncheckedIOException(e);
+        }
+    }
+
+    /**
+     * The artifact of that name, made if it is not there and whole. Of two attempts in this process the second waits for
+     * the first and takes what it made: a server that was away may ask again for a step that is still under way.
+     *
+     * @throws UncheckedIOException as {@link #publish}
+     */
+    public ArtifactRef once(String path, Content content) {
+        synchronized (underWay.computeIfAbsent(path, any -> new Object())) {
+            try {
+                return find(path).orElseGet(() -> publish(path, content));
+            } finally {
+                underWay.remove(path);
+            }
         }
     }
 

@@ -5,7 +5,6 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.concurrent.atomic.DoubleAdder;
 import java.util.function.Function;
 import org.openstrawberry.activities.lines.EvaluationLine;
@@ -52,10 +51,10 @@ public final class EvaluationSteps implements EvaluationActivities {
         Run run = runs.open(ref);
         String path = RunLayout.evaluation(iteration);
         DoubleAdder seconds = new DoubleAdder();
-        Optional<ArtifactRef> there = run.store().find(path);
-        ArtifactRef artifact = there.isPresent()
-                ? there.get()
-                : run.store().publish(path, Json.lines(lines(run, iteration, spec, seconds)));
+        ArtifactRef artifact = run.store()
+                .once(
+                        path,
+                        out -> Json.lines(lines(run, iteration, spec, seconds)).write(out));
         return evaluation(
                 iteration, artifact, Json.readLines(run.store().resolve(path), EvaluationLine.class), seconds.sum());
     }

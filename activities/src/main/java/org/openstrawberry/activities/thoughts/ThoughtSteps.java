@@ -1,7 +1,6 @@
 package org.openstrawberry.activities.thoughts;
 
 import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.atomic.DoubleAdder;
 import java.util.stream.IntStream;
 import org.openstrawberry.activities.lines.PromptLine;
@@ -39,14 +38,11 @@ public final class ThoughtSteps implements ThoughtActivities {
         Run run = runs.open(request.run());
         String path = RunLayout.thoughts(request.prompts().iteration(), request.shard());
         DoubleAdder seconds = new DoubleAdder();
-        Optional<ArtifactRef> there = run.store().find(path);
-        ArtifactRef artifact = there.isPresent()
-                ? there.get()
-                : run.store().publish(path, out -> {
-                    for (ThoughtLine line : thoughts(run, request, seconds).toIterable()) {
-                        Json.writeLine(out, line);
-                    }
-                });
+        ArtifactRef artifact = run.store().once(path, out -> {
+            for (ThoughtLine line : thoughts(run, request, seconds).toIterable()) {
+                Json.writeLine(out, line);
+            }
+        });
         List<ThoughtLine> lines = Json.readLines(run.store().resolve(path), ThoughtLine.class);
         return new Thoughts(
                 request.prompts().iteration(),

@@ -1,0 +1,164 @@
+package org.openstrawberry.worker;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIf;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Runs on a real Temporal server, whose processes die. Needs the temporal command: see tools/temporal/build. */
+@EnabledIf("hasTemporal")
+class ServerFaultTest {
+    private final TinyRun run;
+    private final TestProcesses processes;
+
+    ServerFaultTest(@TempDir Path folder) {
+        run = new TinyRun(folder);
+        processes = new TestProcesses(folder);
+    }
+
+    static boolean hasTemporal() {
+        return TestProcesses.temporal().isPresent();
+    }
+
+    @AfterEach
+    void close() {
+        processes.close();
+    }
+
+    @Test
+    void aRunOutlivesItsWorkersAndItsServer() throws Exception {
+        undisturbed();
+        Process server = processes.startServer();
+        Process worker = processes.worker("worker-1");
+        start();
+
+        awaitFile("checkpoints/warmup-000004");
+        TestProcesses.kill(worker);
+        worker = processes.worker("worker-2");
+
+        awaitFile("iterations/000001/thoughts-00.jsonl");
+        TestProcesses.kill(server);
+        server = processes.startServer();
+
+        awaitFile("iterations/000003/step.json");
+        TestProcesses.kill(worker);
+        TestProcesses.kill(server);
+        server = processes.startServer();
+        processes.worker("worker-3");
+
+        assertEndsLikeUndisturbed();
+    }
+
+    @Test
+    void fourWorkersByRoleEndLikeOneProcess() throws Exception {
+        undisturbed();
+        processes.startServer();
+        processes.worker("thoughts-1", "--roles", "thoughts");
+        processes.worker("thoughts-2", "--roles", "thoughts");
+        processes.worker("rewards", "--roles", "rewards");
+        processes.worker("trainer", "--roles", "trainer");
+        start();
+
+        assertEndsLikeUndisturbed();
+    }
+
+    @Test
+    void aFrozenWorkerThatComesBackChangesNothing() throws Exception {
+        undisturbed();
+        processes.startServer();
+        Process frozen = processes.worker("worker-1");
+        start();
+
+        awaitFile("iterations/000002/prompts.jsonl");
+        TestProcesses.signal(frozen, "STOP");
+        processes.worker("worker-2");
+        awaitFile("iterations/000004/step.json");
+        TestProcesses.signal(frozen, "CONT");
+
+        assertEndsLikeUndisturbed();
+    }
+
+    @Test
+    void theStockToolsSteerARun() throws Exception {
+        processes.startServer();
+        processes.worker("worker");
+        start("until.iterations=200");
+        awaitFile("iterations/000001/step.json");
+
+        processes.tool("workflow", "signal", "--workflow-id", "run", "--name", "pause");
+        TestProcesses.await("the pause", () -> query("progress").contains("\"paused\""));
+        TestProcesses.await(
+                "the pause to be listed",
+                () -> processes
+                        .tool("workflow", "list", "--query", "StrawberryPhase = 'paused'")
+                        .contains("run"));
+        assertThat(query("spec")).contains("\"beta\"");
+        assertThat(processes.tool(
+                        "workflow", "query", "--workflow-id", "run", "--type", "history", "--input", "0", "-o", "json"))
+                .contains("pairs/formed");
+
+        assertThat(update("{\"dpo.beta\": 0.2}")).contains("\"beta\":0.2");
+        assertThat(update("{\"dpo.beta\": -1}")).contains("dpo.beta: must be").contains("found -1");
+
+        processes.tool("workflow", "signal", "--workflow-id", "run", "--name", "resume");
+        processes.tool("workflow", "signal", "--workflow-id", "run", "--name", "stop");
+        assertThat(processes.strawberry("result", "run", "--server", processes.server()))
+                .contains("stopped by request");
+        assertThat(processes.strawberry("list", "--server", processes.server())).contains("completed");
+    }
+
+    private String query(String type) {
+        return processes.tool("workflow", "query", "--workflow-id", "run", "--type", type, "-o", "json");
+    }
+
+    private String update(String input) {
+        try {
+            return processes
+                    .tool(
+                            "workflow",
+                            "update",
+                            "execute",
+                            "--workflow-id",
+                            "run",
+                            "--name",
+                            "adjust",
+                            "--input",
+                            input,
+                            "-o",
+                            "json")
+                    .replaceAll("\\s+", "");
+        } catch (IllegalStateException e) {
+            return String.valueOf(e.getMessage());
+        }
+    }
+
+    private void undisturbed() {
+        assertThat(Main.run(run.train("undisturbed").toArray(String[]::new))).isZero();
+    }
+
+    private void start(String... settings) {
+        List<String> arguments = new ArrayList<>(run.train("run", settings));
+        arguments.set(0, "start");
+        arguments.addAll(List.of("--id", "run", "--server", processes.server()));
+        processes.strawberry(arguments.toArray(String[]::new));
+    }
+
+    private void awaitFile(String path) throws InterruptedException {
+        TestProcesses.await(path, () -> Files.exists(run.directory("run").resolve(path)));
+    }
+
+    private void assertEndsLikeUndisturbed() throws IOException {
+        assertThat(processes.strawberry("result", "run", "--server", processes.server()))
+                .contains("6 iterations done");
+        assertThat(run.outcome("run")).isEqualTo(run.outcome("undisturbed"));
+        assertThat(Files.readAllLines(run.directory("run").resolve("metrics.jsonl")))
+                .hasSize(7);
+    }
+}
