@@ -6,15 +6,16 @@ import io.temporal.serviceclient.WorkflowServiceStubs;
 import io.temporal.serviceclient.WorkflowServiceStubsOptions;
 import io.temporal.testserver.TestServer;
 import io.temporal.testserver.TestServer.InProcessTestServer;
+import org.openstrawberry.workflows.client.Strawberry;
 
 /** A Temporal server inside this process: in memory, in real time, without an open port. */
 final class EmbeddedTemporal implements AutoCloseable {
     private final InProcessTestServer server;
-    private final TemporalConnection connection;
+    private final Strawberry connection;
 
     private EmbeddedTemporal(InProcessTestServer server) {
         this.server = server;
-        this.connection = TemporalConnection.open(
+        this.connection = Strawberry.over(
                 WorkflowServiceStubs.newServiceStubs(WorkflowServiceStubsOptions.newBuilder()
                         .setChannel(server.getChannel())
                         .build()),

@@ -10,6 +10,7 @@ import java.util.concurrent.Callable;
 import org.openstrawberry.activities.store.RunLayout;
 import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.workflows.client.RunHandle;
+import org.openstrawberry.workflows.client.Strawberry;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -31,8 +32,8 @@ abstract class RunCommand implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         refuseEmbedded();
-        try (TemporalConnection temporal = server.connect()) {
-            return run(RunHandle.attach(temporal.client(), id));
+        try (Strawberry temporal = server.connect()) {
+            return run(temporal.attach(id));
         } catch (WorkflowNotFoundException e) {
             throw new InvalidInputException(id + ": no run of that id is running on this server", e);
         }

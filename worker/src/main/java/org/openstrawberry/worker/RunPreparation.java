@@ -1,7 +1,5 @@
 package org.openstrawberry.worker;
 
-import io.temporal.client.WorkflowClient;
-import io.temporal.client.WorkflowExecutionAlreadyStarted;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -15,8 +13,9 @@ import org.openstrawberry.activities.store.RunLock;
 import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.config.RunFile;
 import org.openstrawberry.config.RunSpec;
-import org.openstrawberry.workflows.TrainingInput;
 import org.openstrawberry.workflows.client.RunHandle;
+import org.openstrawberry.workflows.client.Strawberry;
+import org.openstrawberry.workflows.client.Strawberry.OnRunning;
 
 /**
  * A run as the command line names it: its settings and its directory.
@@ -73,11 +72,10 @@ record RunPreparation(RunSpec spec, Path directory) {
     /**
      * Prepares the directory and starts the run on a server.
      *
-     * @param server its address, for those who find the directory
      * @throws InvalidInputException if the run is running already, or anything of it is at fault
      */
-    RunHandle start(WorkflowClient client, String id, String server) {
-        String place = server + " as " + id;
+    RunHandle start(Strawberry strawberry, String id) {
+        String place = strawberry.address() + " as " + id;
         try (RunLock lock = RunLock.acquire(directory)) {
             serverOf(directory).filter(other -> !other.equals(place)).ifPresent(other -> {
                 throw new InvalidInputException(
@@ -85,12 +83,9 @@ record RunPreparation(RunSpec spec, Path directory) {
             });
             RunSetup.prepare(spec, directory);
             DurableFiles.replace(directory.resolve(SERVER), temporary -> Files.writeString(temporary, place + "\n"));
-            return RunHandle.start(client, id, TrainingInput.start(spec, directory.toString()));
+            return strawberry.start(id, spec, directory, OnRunning.FAIL);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
-        } catch (WorkflowExecutionAlreadyStarted e) {
-            throw new InvalidInputException(
-                    id + ": is running already on " + server + "; see ./strawberry watch " + id, e);
         }
     }
 }

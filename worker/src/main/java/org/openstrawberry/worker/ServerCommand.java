@@ -1,6 +1,5 @@
 package org.openstrawberry.worker;
 
-import io.grpc.StatusRuntimeException;
 import io.temporal.serviceclient.WorkflowServiceStubs;
 import io.temporal.serviceclient.WorkflowServiceStubsOptions;
 import java.io.File;
@@ -16,6 +15,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.openstrawberry.config.InvalidInputException;
+import org.openstrawberry.workflows.client.Strawberry;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -90,12 +90,10 @@ final class ServerCommand implements Callable<Integer> {
         try {
             Instant end = Instant.now().plus(PATIENCE);
             while (process.isAlive() && Instant.now().isBefore(end)) {
-                try {
-                    TemporalConnection.probe(stubs, "default", 5);
+                if (Strawberry.reads(stubs, Duration.ofSeconds(5))) {
                     return process.isAlive();
-                } catch (StatusRuntimeException e) {
-                    Thread.sleep(100); // not up yet
                 }
+                Thread.sleep(100);
             }
             return false;
         } finally {

@@ -1,21 +1,15 @@
 package org.openstrawberry.worker;
 
-import io.grpc.StatusRuntimeException;
-import io.temporal.client.WorkflowClientOptions;
 import io.temporal.envconfig.ClientConfigProfile;
 import io.temporal.envconfig.LoadClientConfigProfileOptions;
-import io.temporal.serviceclient.WorkflowServiceStubs;
-import io.temporal.serviceclient.WorkflowServiceStubsOptions;
 import java.io.IOException;
-import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.openstrawberry.config.InvalidInputException;
+import org.openstrawberry.workflows.client.Strawberry;
 import picocli.CommandLine.Option;
 
 /** Where the Temporal server is: Temporal's own client profiles and environment variables, and what overrides them. */
 final class ServerOptions {
-    private static final int PROBE_SECONDS = 10;
-
     @Option(
             names = "--server",
             paramLabel = "HOST:PORT",
@@ -39,7 +33,7 @@ final class ServerOptions {
      *
      * @throws InvalidInputException if the profile can't be read or the server doesn't answer
      */
-    TemporalConnection connect() {
+    Strawberry connect() {
         ClientConfigProfile.Builder chosen = settings().toBuilder();
         if (namespace != null) {
             chosen.setNamespace(namespace);
@@ -48,19 +42,7 @@ final class ServerOptions {
             chosen.setAddress(server);
         }
         ClientConfigProfile settings = chosen.build();
-        WorkflowServiceStubsOptions stubsOptions = settings.toWorkflowServiceStubsOptions();
-        WorkflowClientOptions clientOptions = settings.toWorkflowClientOptions();
-        String space = Optional.ofNullable(clientOptions.getNamespace()).orElse("default");
-        WorkflowServiceStubs stubs = WorkflowServiceStubs.newServiceStubs(stubsOptions);
-        try {
-            TemporalConnection.probe(stubs, space, PROBE_SECONDS);
-            return TemporalConnection.open(
-                    stubs, clientOptions.toBuilder().setNamespace(space).build());
-        } catch (StatusRuntimeException e) {
-            stubs.shutdownNow();
-            String target = Optional.ofNullable(stubsOptions.getTarget()).orElse("127.0.0.1:7233");
-            throw TemporalConnection.unreachable(target, space, e);
-        }
+        return Strawberry.connect(settings.toWorkflowServiceStubsOptions(), settings.toWorkflowClientOptions());
     }
 
     private ClientConfigProfile settings() {

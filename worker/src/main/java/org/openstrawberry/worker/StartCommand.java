@@ -7,6 +7,7 @@ import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.openstrawberry.workflows.RunResult;
 import org.openstrawberry.workflows.client.RunHandle;
+import org.openstrawberry.workflows.client.Strawberry;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -42,8 +43,8 @@ final class StartCommand implements Callable<Integer> {
     public Integer call() {
         RunPreparation run = RunPreparation.read(runFile, runDirectory, sets);
         String runId = id == null ? run.spec().name() : id;
-        try (TemporalConnection temporal = server.connect()) {
-            RunHandle handle = run.start(temporal.client(), runId, temporal.address());
+        try (Strawberry temporal = server.connect()) {
+            RunHandle handle = run.start(temporal, runId);
             if (wait) {
                 return watch(handle, run, runId);
             }

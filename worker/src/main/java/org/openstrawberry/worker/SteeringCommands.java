@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import io.temporal.api.common.v1.WorkflowExecution;
 import io.temporal.client.WorkflowExecutionMetadata;
+import io.temporal.client.WorkflowNotFoundException;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -18,6 +19,7 @@ import org.openstrawberry.workflows.Progress;
 import org.openstrawberry.workflows.RunAttributes;
 import org.openstrawberry.workflows.RunResult;
 import org.openstrawberry.workflows.client.RunHandle;
+import org.openstrawberry.workflows.client.Strawberry;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -80,12 +82,20 @@ final class SteeringCommands {
     }
 
     /** Goes on with a run that is paused. */
-    @Command(name = "resume", mixinStandardHelpOptions = true, description = "Go on after a pause.")
+    @Command(
+            name = "resume",
+            mixinStandardHelpOptions = true,
+            description = "Go on after a pause; or with a run that failed or was stopped, once the cause is mended.")
     static final class Resume extends RunCommand {
         @Override
         int run(RunHandle run) throws Exception {
-            run.resume();
-            print(run.progress(), id() + ": going on");
+            RunHandle resumed = run;
+            try {
+                run.resume();
+            } catch (WorkflowNotFoundException e) {
+                resumed = run.restart();
+            }
+            print(resumed.progress(), id() + ": going on");
             return 0;
         }
     }
@@ -96,9 +106,16 @@ final class SteeringCommands {
             mixinStandardHelpOptions = true,
             description = "Finish the iteration under way, checkpoint, export the policy and end.")
     static final class Stop extends RunCommand {
+        @Option(names = "--now", description = "End at once, in the middle of a step; ./strawberry resume goes on.")
+        private boolean now;
+
         @Override
         int run(RunHandle run) throws Exception {
-            run.stop();
+            if (now) {
+                run.stopNow();
+            } else {
+                run.stop();
+            }
             print(run.progress(), id() + ": stopping");
             return 0;
         }
@@ -161,10 +178,8 @@ final class SteeringCommands {
         @Override
         public Integer call() throws Exception {
             ObjectMapper mapper = new ObjectMapper();
-            try (TemporalConnection temporal = server.connect()) {
-                List<WorkflowExecutionMetadata> runs = temporal.client()
-                        .listExecutions("WorkflowType = 'TrainingWorkflow'")
-                        .toList();
+            try (Strawberry temporal = server.connect()) {
+                List<WorkflowExecutionMetadata> runs = temporal.runs().toList();
                 for (WorkflowExecutionMetadata run : runs) {
                     WorkflowExecution execution = run.getExecution();
                     Map<String, Object> line = new LinkedHashMap<>();

@@ -15,6 +15,7 @@ import org.openstrawberry.activities.store.RunLock;
 import org.openstrawberry.workflows.RunResult;
 import org.openstrawberry.workflows.TrainingInput;
 import org.openstrawberry.workflows.client.RunHandle;
+import org.openstrawberry.workflows.client.Strawberry;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -44,9 +45,9 @@ final class TrainCommand implements Callable<Integer> {
     public Integer call() throws Exception {
         RunPreparation run = RunPreparation.read(runFile, runDirectory, sets);
         if (server.given()) {
-            try (TemporalConnection temporal = server.connect()) {
+            try (Strawberry temporal = server.connect()) {
                 String id = run.spec().name();
-                return StartCommand.watch(run.start(temporal.client(), id, temporal.address()), run, id);
+                return StartCommand.watch(run.start(temporal, id), run, id);
             }
         }
         run.requireNoServer();

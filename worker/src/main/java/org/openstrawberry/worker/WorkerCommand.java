@@ -10,6 +10,7 @@ import java.util.concurrent.CountDownLatch;
 import org.openstrawberry.activities.rewards.Verifiers;
 import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.worker.RunWorkers.Role;
+import org.openstrawberry.workflows.client.Strawberry;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -37,7 +38,7 @@ final class WorkerCommand implements Callable<Integer> {
             chosen.addAll(parse(role.strip()));
         }
         CountDownLatch ended = RunWatch.onInterrupt(() -> System.err.println("Finishing the steps under way."));
-        try (TemporalConnection temporal = server.connect();
+        try (Strawberry temporal = server.connect();
                 RunWorkers workers = new RunWorkers(
                         temporal.client(),
                         new SimpleMeterRegistry(),

@@ -86,6 +86,25 @@ class ServerFaultTest {
     }
 
     @Test
+    void aRunThatWasStoppedInTheMiddleGoesOn() throws Exception {
+        undisturbed();
+        processes.startServer();
+        processes.worker("worker");
+        start();
+        awaitFile("iterations/000002/pairs.jsonl");
+
+        processes.strawberry("stop", "run", "--now", "--server", processes.server());
+        TestProcesses.await(
+                "the end",
+                () -> !processes
+                        .strawberry("list", "--server", processes.server())
+                        .contains("running"));
+        processes.strawberry("resume", "run", "--server", processes.server());
+
+        assertEndsLikeUndisturbed();
+    }
+
+    @Test
     void theStockToolsSteerARun() throws Exception {
         processes.startServer();
         processes.worker("worker");

@@ -74,7 +74,7 @@ public final class OnlineDpo implements TrainingWorkflow {
     @Override
     public RunResult train(TrainingInput input) {
         if (input.carried().isEmpty()) {
-            restore(Steps.log().open(run));
+            restore(Steps.log().open(run, spec));
         }
         warmUp();
         measureBase();

@@ -10,6 +10,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import org.openstrawberry.config.EvaluationSpec;
 import org.openstrawberry.config.ReferenceSpec;
+import org.openstrawberry.config.RunSpec;
 import org.openstrawberry.workflows.steps.ArtifactRef;
 import org.openstrawberry.workflows.steps.Evaluation;
 import org.openstrawberry.workflows.steps.EvaluationActivities;
@@ -95,7 +96,7 @@ final class FakeSteps
     }
 
     @Override
-    public TrainingState open(RunRef run) {
+    public TrainingState open(RunRef run, RunSpec spec) {
         note("open");
         return TrainingState.fresh();
     }

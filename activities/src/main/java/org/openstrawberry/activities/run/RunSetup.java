@@ -72,6 +72,20 @@ public final class RunSetup {
         }
     }
 
+    /**
+     * Prepares a directory that nobody has prepared; in one that is prepared, checks that it is of the same settings.
+     *
+     * @throws InvalidInputException as {@link #prepare}
+     */
+    static void prepareOnce(RunSpec spec, Path directory) {
+        Path runFile = directory.resolve(RunLayout.RUN_FILE);
+        if (Files.exists(runFile)) {
+            checkSame(spec, directory, runFile);
+        } else {
+            prepare(spec, directory);
+        }
+    }
+
     private static void replace(Path file, String text) throws IOException {
         if (!Files.exists(file) || !Files.readString(file).equals(text)) {
             DurableFiles.replace(file, temporary -> Files.writeString(temporary, text));

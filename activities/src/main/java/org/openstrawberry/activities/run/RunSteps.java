@@ -14,6 +14,7 @@ import org.openstrawberry.activities.store.DurableFiles;
 import org.openstrawberry.activities.store.Json;
 import org.openstrawberry.activities.store.MetricsLog;
 import org.openstrawberry.activities.store.RunLayout;
+import org.openstrawberry.config.RunSpec;
 import org.openstrawberry.workflows.IterationMetrics;
 import org.openstrawberry.workflows.RunResult;
 import org.openstrawberry.workflows.TrainingState;
@@ -29,7 +30,8 @@ public final class RunSteps implements RunActivities {
     }
 
     @Override
-    public TrainingState open(RunRef ref) {
+    public TrainingState open(RunRef ref, RunSpec spec) {
+        RunSetup.prepareOnce(spec, Path.of(ref.directory()));
         Run run = runs.open(ref);
         List<IterationRecord> done = unbroken(run.store());
         Checkpoints checkpoints = new Checkpoints(run.directory());

@@ -1,5 +1,7 @@
 package org.openstrawberry.workflows.client;
 
+import io.grpc.StatusRuntimeException;
+import io.temporal.api.common.v1.Payloads;
 import io.temporal.client.WorkflowClient;
 import io.temporal.client.WorkflowExecutionAlreadyStarted;
 import io.temporal.client.WorkflowFailedException;
@@ -12,6 +14,7 @@ import io.temporal.failure.ApplicationFailure;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.config.RunSpec;
@@ -32,10 +35,12 @@ import reactor.core.scheduler.Schedulers;
 public final class RunHandle {
     private static final Logger log = LoggerFactory.getLogger(RunHandle.class);
 
+    private final WorkflowClient client;
     private final WorkflowStub stub;
     private final TrainingWorkflow workflow;
 
     private RunHandle(WorkflowClient client, String id) {
+        this.client = client;
         this.stub = client.newUntypedWorkflowStub(id);
         this.workflow = client.newWorkflowStub(TrainingWorkflow.class, id);
     }
@@ -117,6 +122,33 @@ public final class RunHandle {
     /** Finishes the iteration under way, exports the policy and ends. */
     public void stop() {
         workflow.stop();
+    }
+
+    /** Ends the run at once, in the middle of a step. What is finished stays; {@link #restart} goes on from there. */
+    public void stopNow() {
+        stub.cancel();
+    }
+
+    /**
+     * Starts a run again that has ended, with the settings that it was started with; it goes on from its directory.
+     *
+     * @throws InvalidInputException if the server has no such run
+     */
+    public RunHandle restart() {
+        String id = stub.getExecution().getWorkflowId();
+        try {
+            Payloads input = client.fetchHistory(id)
+                    .getEvents()
+                    .get(0)
+                    .getWorkflowExecutionStartedEventAttributes()
+                    .getInput();
+            TrainingInput first = client.getOptions()
+                    .getDataConverter()
+                    .fromPayloads(0, Optional.of(input), TrainingInput.class, TrainingInput.class);
+            return start(client, id, TrainingInput.start(first.spec(), first.runDirectory()));
+        } catch (StatusRuntimeException e) {
+            throw new InvalidInputException(id + ": no such run on this server", e);
+        }
     }
 
     /**
