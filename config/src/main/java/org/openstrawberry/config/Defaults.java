@@ -10,6 +10,7 @@ import java.util.Optional;
 final class Defaults {
 
     private static final String RUN = "defaults.yaml";
+    private static final String WORKER = "worker-defaults.yaml";
     private static final String BLOCKS = "block-defaults.yaml";
 
     private Defaults() {}
@@ -30,6 +31,11 @@ final class Defaults {
             }
         }
         return complete;
+    }
+
+    /** Of a worker process. */
+    static Setting.Block worker() {
+        return load(WORKER);
     }
 
     private static Setting.Block laidUnder(Setting.Block written, Setting.Block blocks, String name) {

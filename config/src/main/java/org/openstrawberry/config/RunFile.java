@@ -75,7 +75,7 @@ public final class RunFile {
      */
     public static RunSpec read(Path file, List<String> sets) {
         Setting.Block written = YamlReader.file(TextFiles.read(file), file.toString(), Place.Layer.FILE);
-        for (Setting.Block options : overlay(sets)) {
+        for (Setting.Block options : overlay("--set", sets)) {
             written = written.overlaidBy(options);
         }
         if (written.at("name").isEmpty()) {
@@ -85,8 +85,8 @@ public final class RunFile {
                     "name", new Setting.Scalar(place, JSON.getNodeFactory().textNode(stem), stem));
         }
         Setting.Block complete = withoutAdapters(Defaults.under(written));
-        Schema.check(complete, file.toString());
-        return bind(complete, withAbsolutePaths(complete, file), file);
+        Schema.check(RunSpec.class, complete, file.toString());
+        return bind(RunSpec.class, complete, withAbsolutePaths(complete, file), file);
     }
 
     /**
@@ -113,12 +113,12 @@ public final class RunFile {
         Path anywhere = Path.of("").toAbsolutePath();
         Path file = anywhere.resolve(spec.name());
         Setting.Block written = YamlReader.file(toYaml(spec, anywhere), spec.name(), Place.Layer.FILE);
-        for (Setting.Block change : overlay(changes)) {
+        for (Setting.Block change : overlay("--set", changes)) {
             written = written.overlaidBy(change);
         }
         Setting.Block complete = withoutAdapters(Defaults.under(written));
-        Schema.check(complete, spec.name());
-        return bind(complete, withAbsolutePaths(complete, file), file);
+        Schema.check(RunSpec.class, complete, spec.name());
+        return bind(RunSpec.class, complete, withAbsolutePaths(complete, file), file);
     }
 
     /**
@@ -197,15 +197,16 @@ public final class RunFile {
     }
 
     /** The options as blocks, to be laid over the file from the first to the last. */
-    private static List<Setting.Block> overlay(List<String> sets) {
+    static List<Setting.Block> overlay(String option, List<String> sets) {
         List<Setting.Block> blocks = new ArrayList<>();
         for (String set : sets) {
-            Place place = new Place(Place.Layer.OPTION, "--set " + set.replaceAll("\\s+", " "));
+            Place place = new Place(Place.Layer.OPTION, option + " " + set.replaceAll("\\s+", " "));
             int equals = set.indexOf('=');
             String key = equals < 0 ? "" : set.substring(0, equals).strip();
             List<String> parts = List.of(key.split("\\.", -1));
             if (parts.contains("")) {
-                throw place.error("expected KEY=VALUE, such as dpo.beta=0.2");
+                throw place.error(
+                        "expected KEY=VALUE, such as " + (option.equals("--set") ? "dpo.beta=0.2" : "thoughts=2"));
             }
             Setting value = YamlReader.value(set.substring(equals + 1), place, key);
             for (int i = parts.size() - 1; i >= 0; i--) {
@@ -257,9 +258,9 @@ public final class RunFile {
         return json;
     }
 
-    private static RunSpec bind(Setting.Block complete, ObjectNode json, Path file) {
+    static <T> T bind(Class<T> type, Setting.Block complete, ObjectNode json, Path file) {
         try {
-            return JSON.treeToValue(json, RunSpec.class);
+            return JSON.treeToValue(json, type);
         } catch (JsonMappingException e) {
             if (e.getCause() instanceof SettingException problem) {
                 throw located(complete, file, blockOf(e), problem);

@@ -30,19 +30,20 @@ final class Schema {
     private Schema() {}
 
     /**
-     * Checks a run's merged settings.
+     * Checks merged settings.
      *
+     * @param type the record that they will become
      * @param root all settings, defaults included
      * @param file name of the run file, for what is missing everywhere
      * @throws InvalidInputException for the first mistake
      */
-    static void check(Setting.Block root, String file) {
-        rejectUnknownKeys(RunSpec.class, root, "", file);
-        checkBlock(RunSpec.class, root, "", file);
+    static void check(Class<?> type, Setting.Block root, String file) {
+        rejectUnknownKeys(type, type, root, "", file);
+        checkBlock(type, root, "", file);
     }
 
     // Apart from the types, and before them: a misspelt key is also a missing one, and the misspelling says more.
-    private static void rejectUnknownKeys(Class<?> type, Setting.Block block, String path, String file) {
+    private static void rejectUnknownKeys(Class<?> root, Class<?> type, Setting.Block block, String path, String file) {
         Map<String, RecordComponent> known = components(type, block, path, file);
         block.entries().forEach((key, entry) -> {
             RecordComponent component = known.get(key);
@@ -50,10 +51,10 @@ final class Schema {
                 if (isChoice(type) && key.equals("kind")) {
                     return;
                 }
-                throw entry.key().error(dotted(path, key) + ": unknown key; " + suggestion(path, key, known));
+                throw entry.key().error(dotted(path, key) + ": unknown key; " + suggestion(root, path, key, known));
             }
             if (entry.value() instanceof Setting.Block inner && isBlock(valueType(component))) {
-                rejectUnknownKeys(valueType(component), inner, dotted(path, key), file);
+                rejectUnknownKeys(root, valueType(component), inner, dotted(path, key), file);
             }
         });
     }
@@ -199,7 +200,7 @@ final class Schema {
         return names;
     }
 
-    private static String suggestion(String path, String key, Map<String, RecordComponent> siblings) {
+    private static String suggestion(Class<?> root, String path, String key, Map<String, RecordComponent> siblings) {
         if (key.contains(".")) {
             return "dotted keys are for --set; in a file write blocks, one inside the other";
         }
@@ -210,7 +211,7 @@ final class Schema {
             return "did you mean " + near.firstEntry().getValue() + "?";
         }
         TreeMap<Integer, String> elsewhere = new TreeMap<>();
-        collectNear(RunSpec.class, "", key, elsewhere);
+        collectNear(root, "", key, elsewhere);
         if (!elsewhere.isEmpty() && elsewhere.firstKey() <= key.length() / 4) {
             return "did you mean " + elsewhere.firstEntry().getValue() + "?";
         }

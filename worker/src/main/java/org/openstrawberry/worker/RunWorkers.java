@@ -9,8 +9,10 @@ import io.temporal.worker.WorkerOptions;
 import java.time.Duration;
 import java.util.EnumSet;
 import java.util.Set;
+import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
+import org.openstrawberry.activities.policy.HostSteps;
 import org.openstrawberry.activities.policy.PolicyStates;
 import org.openstrawberry.activities.policy.TrainerSteps;
 import org.openstrawberry.activities.prompts.PromptSteps;
@@ -24,6 +26,8 @@ import org.openstrawberry.activities.runtime.Tensors;
 import org.openstrawberry.activities.thoughts.EvaluationSteps;
 import org.openstrawberry.activities.thoughts.ThoughtSteps;
 import org.openstrawberry.config.RewardSpec;
+import org.openstrawberry.config.WorkerSpec;
+import org.openstrawberry.config.WorkerSpec.Counts;
 import org.openstrawberry.workflows.OnlineDpo;
 import org.openstrawberry.workflows.steps.TaskQueues;
 
@@ -36,24 +40,29 @@ final class RunWorkers implements AutoCloseable {
         TRAINER
     }
 
-    /** Heartbeats are sent as they come: held back for long, one that is a little late would look like a dead worker. */
-    private static final WorkerOptions OPTIONS = WorkerOptions.newBuilder()
-            .setMaxHeartbeatThrottleInterval(Duration.ofSeconds(2))
-            .build();
+    /** The only process of its server: nothing is kept from anybody. */
+    private static final WorkerSpec ALONE = new WorkerSpec(new Counts(64, 64, 64), new Counts(2, 2, 2));
 
     private final WorkerFactory factory;
     private final Tensors tensors = new Tensors();
     private final TrainerSteps trainer;
     private final StepInterceptor interceptor;
 
-    /** Workers of all roles. */
+    /** Workers of all roles for a server in this process. */
     RunWorkers(WorkflowClient client, MeterRegistry meters, Function<RewardSpec, Reward> rewards) {
-        this(client, meters, rewards, EnumSet.allOf(Role.class));
+        this(client, meters, rewards, EnumSet.allOf(Role.class), ALONE);
     }
 
-    RunWorkers(WorkflowClient client, MeterRegistry meters, Function<RewardSpec, Reward> rewards, Set<Role> roles) {
+    RunWorkers(
+            WorkflowClient client,
+            MeterRegistry meters,
+            Function<RewardSpec, Reward> rewards,
+            Set<Role> roles,
+            WorkerSpec tuning) {
         Runs runs = new Runs();
         PolicyStates states = new PolicyStates();
+        Counts slots = tuning.slots();
+        Counts pollers = tuning.pollers();
         trainer = new TrainerSteps(runs, tensors, states);
         interceptor = new StepInterceptor(meters);
         factory = WorkerFactory.newInstance(
@@ -61,21 +70,36 @@ final class RunWorkers implements AutoCloseable {
                 WorkerFactoryOptions.newBuilder()
                         .setWorkerInterceptors(interceptor)
                         .build());
-        Worker workflows = factory.newWorker(TaskQueues.RUNS, OPTIONS);
+        Worker workflows = factory.newWorker(TaskQueues.RUNS);
         workflows.registerWorkflowImplementationTypes(OnlineDpo.class);
         workflows.registerActivitiesImplementations(new PromptSteps(runs), new RankingSteps(runs), new RunSteps(runs));
         if (roles.contains(Role.THOUGHTS)) {
-            factory.newWorker(TaskQueues.THOUGHTS, OPTIONS)
+            factory.newWorker(TaskQueues.THOUGHTS, options(slots.thoughts(), pollers.thoughts()))
                     .registerActivitiesImplementations(new ThoughtSteps(runs, tensors, states));
         }
         if (roles.contains(Role.REWARDS)) {
-            factory.newWorker(TaskQueues.REWARDS, OPTIONS)
+            factory.newWorker(TaskQueues.REWARDS, options(slots.rewards(), pollers.rewards()))
                     .registerActivitiesImplementations(new RewardSteps(runs, rewards));
         }
         if (roles.contains(Role.TRAINER)) {
-            factory.newWorker(TaskQueues.TRAINER, OPTIONS)
-                    .registerActivitiesImplementations(trainer, new EvaluationSteps(runs, tensors, states, rewards));
+            String own = TaskQueues.TRAINER + "-" + UUID.randomUUID();
+            HostSteps host = new HostSteps(own);
+            WorkerOptions options = options(slots.trainer(), pollers.trainer());
+            factory.newWorker(TaskQueues.TRAINER, options).registerActivitiesImplementations(host);
+            factory.newWorker(own, options)
+                    .registerActivitiesImplementations(
+                            host, trainer, new EvaluationSteps(runs, tensors, states, rewards));
         }
+    }
+
+    /** Heartbeats are sent as they come: held back for long, one that is a little late would look like a dead worker. */
+    private static WorkerOptions options(int slots, int pollers) {
+        return WorkerOptions.newBuilder()
+                .setMaxConcurrentActivityExecutionSize(slots)
+                .setMaxConcurrentActivityTaskPollers(pollers)
+                .setMaxHeartbeatThrottleInterval(Duration.ofSeconds(2))
+                .setAllowActivityHeartbeatDuringShutdown(true)
+                .build();
     }
 
     /** Finishes the steps under way, takes no new ones. */

@@ -1,14 +1,19 @@
 package org.openstrawberry.worker;
 
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import java.nio.file.Path;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
+import org.jspecify.annotations.Nullable;
 import org.openstrawberry.activities.rewards.Verifiers;
 import org.openstrawberry.config.InvalidInputException;
+import org.openstrawberry.config.WorkerFile;
+import org.openstrawberry.config.WorkerSpec;
 import org.openstrawberry.worker.RunWorkers.Role;
 import org.openstrawberry.workflows.client.Strawberry;
 import picocli.CommandLine.Command;
@@ -28,6 +33,27 @@ final class WorkerCommand implements Callable<Integer> {
             description = "thoughts, rewards, trainer or all; by default all.")
     private List<String> roles = List.of("all");
 
+    @Option(
+            names = "--config",
+            paramLabel = "WORKER.yaml",
+            description = "Slots and pollers by role, as in docs/operations.md.")
+    private @Nullable Path file;
+
+    @Option(
+            names = "--slots",
+            split = ",",
+            paramLabel = "ROLE=N",
+            description = "Steps at a time, such as thoughts=1,rewards=8,trainer=64, which are the defaults.")
+    private List<String> slots = List.of();
+
+    @Option(
+            names = "--pollers",
+            split = ",",
+            paramLabel = "ROLE=N",
+            description =
+                    "Requests for work at a time, such as thoughts=1,rewards=2,trainer=2, which are the defaults.")
+    private List<String> pollers = List.of();
+
     @Mixin
     private ServerOptions server = new ServerOptions();
 
@@ -37,13 +63,15 @@ final class WorkerCommand implements Callable<Integer> {
         for (String role : roles) {
             chosen.addAll(parse(role.strip()));
         }
+        WorkerSpec tuning = WorkerFile.read(Optional.ofNullable(file), slots, pollers);
         CountDownLatch ended = RunWatch.onInterrupt(() -> System.err.println("Finishing the steps under way."));
         try (Strawberry temporal = server.connect();
                 RunWorkers workers = new RunWorkers(
                         temporal.client(),
                         new SimpleMeterRegistry(),
                         reward -> Verifiers.of(reward.verifier()),
-                        chosen)) {
+                        chosen,
+                        tuning)) {
             workers.start();
             System.out.println("Working on " + temporal.address() + " as "
                     + chosen.toString().toLowerCase(Locale.ROOT));

@@ -1,5 +1,6 @@
 package org.openstrawberry.workflows;
 
+import io.temporal.failure.TemporalFailure;
 import io.temporal.workflow.Async;
 import io.temporal.workflow.Promise;
 import io.temporal.workflow.Workflow;
@@ -28,7 +29,6 @@ import org.openstrawberry.workflows.steps.Scores;
 import org.openstrawberry.workflows.steps.Step;
 import org.openstrawberry.workflows.steps.ThoughtActivities.ThoughtRequest;
 import org.openstrawberry.workflows.steps.Thoughts;
-import org.openstrawberry.workflows.steps.TrainerActivities;
 import org.openstrawberry.workflows.steps.TrainerActivities.Export;
 import org.openstrawberry.workflows.steps.TrainerActivities.StepRequest;
 
@@ -49,6 +49,7 @@ public final class OnlineDpo implements TrainingWorkflow {
 
     private RunSpec spec;
     private final RunRef run;
+    private final TrainerHost trainer;
     private final PhaseClock clock = new PhaseClock(Workflow::currentTimeMillis);
     private final List<IterationMetrics> rows = new ArrayList<>();
     private TrainingState state = TrainingState.fresh();
@@ -58,12 +59,14 @@ public final class OnlineDpo implements TrainingWorkflow {
     private boolean paused;
     private boolean stopAsked;
     private boolean done;
+    private boolean failed;
 
     /** @param input the same that {@link #train} gets */
     @WorkflowInit
     public OnlineDpo(TrainingInput input) {
         spec = input.spec();
         run = new RunRef(Workflow.getInfo().getWorkflowId(), input.runDirectory());
+        trainer = new TrainerHost(run, input.carried().flatMap(Carried::trainer));
         input.carried().ifPresent(carried -> {
             restore(carried.state());
             rows.addAll(carried.recent());
@@ -73,6 +76,17 @@ public final class OnlineDpo implements TrainingWorkflow {
 
     @Override
     public RunResult train(TrainingInput input) {
+        try {
+            return optimize(input);
+        } catch (TemporalFailure e) {
+            failed = true;
+            reason = Optional.of(Failures.reason(e));
+            enter("failed");
+            throw e;
+        }
+    }
+
+    private RunResult optimize(TrainingInput input) {
         if (input.carried().isEmpty()) {
             restore(Steps.log().open(run, spec));
         }
@@ -130,21 +144,21 @@ public final class OnlineDpo implements TrainingWorkflow {
 
     private Step dpoStep(Pairs pairs) {
         enter("step");
-        return trainer(pairs.iteration(), "DPO step")
-                .dpoStep(new StepRequest(
-                        run,
-                        pairs,
-                        spec.dpo(),
-                        spec.optimizer(),
-                        spec.until().iterations(),
-                        refreshDue(pairs.iteration()),
-                        state.adjusted()));
+        StepRequest request = new StepRequest(
+                run,
+                pairs,
+                spec.dpo(),
+                spec.optimizer(),
+                spec.until().iterations(),
+                refreshDue(pairs.iteration()),
+                state.adjusted());
+        return trainer.call(summary(pairs.iteration(), "DPO step"), host -> host.dpoStep(request));
     }
 
     private void refreshReferenceWhenDue(int iteration) {
         refreshDue(iteration).ifPresent(refresh -> {
             clock.enter("refresh");
-            trainer(iteration, "reference").refreshReference(run, iteration, refresh);
+            trainer.run(summary(iteration, "reference"), host -> host.refreshReference(run, iteration, refresh));
         });
     }
 
@@ -164,7 +178,7 @@ public final class OnlineDpo implements TrainingWorkflow {
         boolean best = evaluation.isPresent() && evaluated.bestIteration() == iteration;
         if (isDue(spec.checkpoints().every(), iteration) || best || reason.isPresent()) {
             clock.enter("checkpoint");
-            trainer(iteration, "checkpoint").checkpoint(run, iteration, evaluated.bestIteration());
+            checkpoint(evaluated);
         }
         double before = trained.seconds() - state.seconds();
         IterationMetrics row = MetricsRow.of(scores, pairs, step, evaluation, clock.take());
@@ -203,10 +217,11 @@ public final class OnlineDpo implements TrainingWorkflow {
         while (state.warmUpSteps() < steps) {
             holdWhilePaused();
             enter("warm-up");
-            state = state.withWarmUpSteps(
-                    trainer(0, "warm-up").warmUp(run, state.warmUpSteps()).step());
+            int done = state.warmUpSteps();
+            state = state.withWarmUpSteps(trainer.call("warm-up from step " + done, host -> host.warmUp(run, done))
+                    .step());
         }
-        trainer(0, "first checkpoint").initialize(run);
+        trainer.run("first checkpoint", host -> host.initialize(run));
     }
 
     private void measureBase() {
@@ -224,14 +239,14 @@ public final class OnlineDpo implements TrainingWorkflow {
             return Optional.empty();
         }
         enter("evaluate");
-        return Optional.of(
-                Steps.evaluation(summary(iteration, "held-out prompts")).evaluate(run, iteration, spec.evaluation()));
+        return Optional.of(trainer.evaluate(summary(iteration, "held-out prompts"), iteration, spec.evaluation()));
     }
 
     private RunResult finish() {
         clock.enter("export");
-        Export export = trainer(state.iteration(), "policy").export(run, state.iteration());
-        RunResult result = new RunResult(state.iteration(), reason.orElseThrow(), export.path(), export.sha256());
+        int last = state.iteration();
+        Export export = trainer.call(summary(last, "policy"), host -> host.export(run, last));
+        RunResult result = new RunResult(last, reason.orElseThrow(), export.path(), export.sha256());
         Steps.log().finish(run, result);
         Workflow.await(Workflow::isEveryHandlerFinished);
         enter("done");
@@ -245,7 +260,7 @@ public final class OnlineDpo implements TrainingWorkflow {
             return;
         }
         if (state.iteration() > 0) {
-            trainer(state.iteration(), "checkpoint").checkpoint(run, state.iteration(), state.bestIteration());
+            checkpoint(state);
         }
         enter("paused");
         paused = true;
@@ -259,7 +274,7 @@ public final class OnlineDpo implements TrainingWorkflow {
                 || Workflow.getInfo().isContinueAsNewSuggested()) {
             Workflow.await(Workflow::isEveryHandlerFinished);
             List<IterationMetrics> recent = rows.subList(Math.max(0, rows.size() - CARRIED_ROWS), rows.size());
-            Carried carried = new Carried(state, List.copyOf(recent), pauseAsked);
+            Carried carried = new Carried(state, List.copyOf(recent), pauseAsked, trainer.queue());
             Workflow.continueAsNew(new TrainingInput(spec, run.directory(), Optional.of(carried)));
         }
     }
@@ -326,6 +341,9 @@ public final class OnlineDpo implements TrainingWorkflow {
         if (done) {
             return State.DONE;
         }
+        if (failed) {
+            return State.FAILED;
+        }
         if (stopAsked) {
             return State.STOPPING;
         }
@@ -381,7 +399,8 @@ public final class OnlineDpo implements TrainingWorkflow {
         return "iteration " + iteration + " · " + what;
     }
 
-    private static TrainerActivities trainer(int iteration, String what) {
-        return Steps.trainer(summary(iteration, what));
+    private void checkpoint(TrainingState at) {
+        int iteration = at.iteration();
+        trainer.run(summary(iteration, "checkpoint"), host -> host.checkpoint(run, iteration, at.bestIteration()));
     }
 }

@@ -5,7 +5,9 @@ import io.temporal.activity.LocalActivityOptions;
 import io.temporal.common.RetryOptions;
 import io.temporal.workflow.Workflow;
 import java.time.Duration;
+import org.openstrawberry.workflows.steps.Attempts;
 import org.openstrawberry.workflows.steps.EvaluationActivities;
+import org.openstrawberry.workflows.steps.HostActivities;
 import org.openstrawberry.workflows.steps.PromptActivities;
 import org.openstrawberry.workflows.steps.RankingActivities;
 import org.openstrawberry.workflows.steps.RewardActivities;
@@ -16,23 +18,25 @@ import org.openstrawberry.workflows.steps.TrainerActivities;
 
 /**
  * The activities as a workflow calls them, with all time-outs and retries in one place. Steps of milliseconds run as
- * local activities beside the workflow; the others on the task queue of their role.
+ * local activities beside the workflow; the others on the task queue of their role, and what needs the policy that is in
+ * training on the own queue of the process that holds it.
  */
 final class Steps {
-    /** A failed step is tried again after 1 s, 2 s, 4 s, 8 s; errors of the input or of the program are not. */
-    private static final RetryOptions RETRY = RetryOptions.newBuilder()
-            .setInitialInterval(Duration.ofSeconds(1))
-            .setBackoffCoefficient(2)
-            .setMaximumInterval(Duration.ofMinutes(1))
-            .setMaximumAttempts(5)
-            .build();
-
     /**
-     * How long a worker may be silent before its step is given away. Short, since giving a step away costs nothing that
+     * How long a process may be silent before its step is given away. Short, since giving a step away costs nothing that
      * is finished: its artifact stands, and whoever is asked next finds it. So neither a dead worker nor a server that was
      * down for longer than this loses work.
      */
-    private static final Duration HEARTBEAT = Duration.ofSeconds(10);
+    private static final Duration SILENCE = Duration.ofSeconds(10);
+
+    /** How long the trainer's process has to answer before its lease goes to another: 14 s after it died at most. */
+    private static final Duration ANSWER = Duration.ofSeconds(4);
+
+    /**
+     * The type by which Temporal's server knows a heartbeat's time-out: on a process's own queue a step isn't tried again,
+     * it would wait there for a process that is dead.
+     */
+    private static final String HEARTBEAT_TIMEOUT = "TemporalTimeout:Heartbeat";
 
     private static final Duration LONGEST_STEP = Duration.ofHours(24);
     private static final Duration LONGEST_SMALL_STEP = Duration.ofMinutes(10);
@@ -55,12 +59,29 @@ final class Steps {
         return Workflow.newLocalActivityStub(RankingActivities.class, small());
     }
 
-    static TrainerActivities trainer(String summary) {
-        return Workflow.newActivityStub(TrainerActivities.class, on(TaskQueues.TRAINER, summary));
+    static HostActivities leases() {
+        return Workflow.newActivityStub(HostActivities.class, on(TaskQueues.TRAINER, "lease of a trainer"));
     }
 
-    static EvaluationActivities evaluation(String summary) {
-        return Workflow.newActivityStub(EvaluationActivities.class, on(TaskQueues.TRAINER, summary));
+    static HostActivities pings(String host) {
+        return Workflow.newActivityStub(
+                HostActivities.class,
+                ActivityOptions.newBuilder()
+                        .setTaskQueue(host)
+                        .setSummary("is the trainer alive?")
+                        .setScheduleToStartTimeout(ANSWER)
+                        .setStartToCloseTimeout(ANSWER)
+                        .setRetryOptions(
+                                RetryOptions.newBuilder().setMaximumAttempts(1).build())
+                        .build());
+    }
+
+    static TrainerActivities trainer(String host, String summary) {
+        return Workflow.newActivityStub(TrainerActivities.class, onHost(host, summary));
+    }
+
+    static EvaluationActivities evaluation(String host, String summary) {
+        return Workflow.newActivityStub(EvaluationActivities.class, onHost(host, summary));
     }
 
     static RunActivities log() {
@@ -72,15 +93,35 @@ final class Steps {
                 .setTaskQueue(queue)
                 .setSummary(summary)
                 .setStartToCloseTimeout(LONGEST_STEP)
-                .setHeartbeatTimeout(HEARTBEAT)
-                .setRetryOptions(RETRY)
+                .setHeartbeatTimeout(SILENCE)
+                .setRetryOptions(
+                        retries().setMaximumAttempts(Attempts.OF_SILENCE).build())
+                .build();
+    }
+
+    private static ActivityOptions onHost(String host, String summary) {
+        return ActivityOptions.newBuilder(on(host, summary))
+                .setScheduleToStartTimeout(SILENCE)
+                .setRetryOptions(retries()
+                        .setMaximumAttempts(Attempts.OF_SILENCE)
+                        .setDoNotRetry(HEARTBEAT_TIMEOUT)
+                        .build())
                 .build();
     }
 
     private static LocalActivityOptions small() {
         return LocalActivityOptions.newBuilder()
                 .setStartToCloseTimeout(LONGEST_SMALL_STEP)
-                .setRetryOptions(RETRY)
+                .setRetryOptions(
+                        retries().setMaximumAttempts(Attempts.OF_ERRORS).build())
                 .build();
+    }
+
+    /** After 1 s, 2 s, 4 s, … at most a minute. Errors of the input or of the program are not tried again. */
+    private static RetryOptions.Builder retries() {
+        return RetryOptions.newBuilder()
+                .setInitialInterval(Duration.ofSeconds(1))
+                .setBackoffCoefficient(2)
+                .setMaximumInterval(Duration.ofMinutes(1));
     }
 }

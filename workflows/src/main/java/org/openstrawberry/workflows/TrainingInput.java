@@ -18,6 +18,10 @@ public record TrainingInput(RunSpec spec, String runDirectory, Optional<Carried>
         return new TrainingInput(spec, runDirectory, Optional.empty());
     }
 
-    /** @param recent the newest rows, oldest first */
-    public record Carried(TrainingState state, List<IterationMetrics> recent, boolean paused) {}
+    /**
+     * @param recent the newest rows, oldest first
+     * @param trainer the task queue of the process that holds the policy
+     */
+    public record Carried(
+            TrainingState state, List<IterationMetrics> recent, boolean paused, Optional<String> trainer) {}
 }

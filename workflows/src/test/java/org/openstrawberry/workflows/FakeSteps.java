@@ -14,6 +14,7 @@ import org.openstrawberry.config.RunSpec;
 import org.openstrawberry.workflows.steps.ArtifactRef;
 import org.openstrawberry.workflows.steps.Evaluation;
 import org.openstrawberry.workflows.steps.EvaluationActivities;
+import org.openstrawberry.workflows.steps.HostActivities;
 import org.openstrawberry.workflows.steps.Pairs;
 import org.openstrawberry.workflows.steps.PromptActivities;
 import org.openstrawberry.workflows.steps.PromptBatch;
@@ -36,7 +37,9 @@ final class FakeSteps
                 RankingActivities,
                 TrainerActivities,
                 EvaluationActivities,
-                RunActivities {
+                RunActivities,
+                HostActivities {
+    private static final String HOST = "trainer-1";
     private static final ArtifactRef FILE = new ArtifactRef("file", 1, "sha");
 
     private final ConcurrentLinkedQueue<String> calls = new ConcurrentLinkedQueue<>();
@@ -44,6 +47,7 @@ final class FakeSteps
     private final Set<String> runIds = ConcurrentHashMap.newKeySet();
     private final Set<String> failing = ConcurrentHashMap.newKeySet();
     private final Set<String> failingOnce = ConcurrentHashMap.newKeySet();
+    private final ConcurrentLinkedQueue<String> hosts = new ConcurrentLinkedQueue<>();
     private final Map<String, Runnable> acts = new ConcurrentHashMap<>();
 
     /** Each role's steps on the role's queue only, so that a step sent to another would never run. */
@@ -52,7 +56,7 @@ final class FakeSteps
         Worker runs = temporal.newWorker(TaskQueues.RUNS);
         runs.registerWorkflowImplementationTypes(OnlineDpo.class);
         runs.registerActivitiesImplementations(this);
-        for (String queue : List.of(TaskQueues.THOUGHTS, TaskQueues.REWARDS, TaskQueues.TRAINER)) {
+        for (String queue : List.of(TaskQueues.THOUGHTS, TaskQueues.REWARDS, TaskQueues.TRAINER, HOST)) {
             temporal.newWorker(queue).registerActivitiesImplementations(this);
         }
     }
@@ -68,6 +72,11 @@ final class FakeSteps
 
     Set<String> runIds() {
         return runIds;
+    }
+
+    /** The next lease names a process that is dead. */
+    void leaseTo(String deadHost) {
+        hosts.add(deadHost);
     }
 
     void failOnce(String call) {
@@ -94,6 +103,14 @@ final class FakeSteps
             throw new IllegalStateException(call + " does not work");
         }
     }
+
+    @Override
+    public String lease(RunRef run) {
+        return hosts.isEmpty() ? HOST : hosts.remove();
+    }
+
+    @Override
+    public void ping() {}
 
     @Override
     public TrainingState open(RunRef run, RunSpec spec) {

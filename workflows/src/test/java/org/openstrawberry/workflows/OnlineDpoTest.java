@@ -96,10 +96,26 @@ class OnlineDpoTest {
     @Test
     void aStepThatKeepsFailingEndsTheRunWithItsReason() {
         steps.failAlways("pair 1");
+        RunHandle run = start("until.iterations=1");
+        temporal.sleep(Duration.ofMinutes(1));
 
-        assertThatThrownBy(() -> start("until.iterations=1").result().block())
+        assertThatThrownBy(() -> run.result().block())
                 .isInstanceOf(RunFailedException.class)
                 .hasMessageContaining("pair 1 does not work");
+        assertThat(run.progress().state()).isEqualTo(State.FAILED);
+        assertThat(run.progress().reason())
+                .hasValueSatisfying(reason -> assertThat(reason).contains("pair 1 does not work"));
+    }
+
+    @Test
+    void theLeaseOfATrainerThatDoesNotAnswerGoesToAnother() {
+        steps.leaseTo("a process that is dead");
+
+        RunHandle run = start("until.iterations=1");
+        temporal.sleep(Duration.ofSeconds(20));
+
+        assertThat(run.result().block()).isNotNull();
+        assertThat(steps.calls()).containsOnlyOnce("warm-up 0", "step 1");
     }
 
     @Test

@@ -15,6 +15,7 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import org.openstrawberry.config.InvalidInputException;
+import org.openstrawberry.workflows.steps.Attempts;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -51,6 +52,7 @@ public final class StepInterceptor extends WorkerInterceptorBase implements Auto
 
     private final class Surrounded extends ActivityInboundCallsInterceptorBase {
         private String step = "";
+        private int attempt;
         private Runnable heartbeat = () -> {};
 
         Surrounded(ActivityInboundCallsInterceptor next) {
@@ -60,6 +62,7 @@ public final class StepInterceptor extends WorkerInterceptorBase implements Auto
         @Override
         public void init(ActivityExecutionContext context) {
             step = context.getInfo().getActivityType().toLowerCase(Locale.ROOT);
+            attempt = context.getInfo().getAttempt();
             if (!context.getInfo().isLocal()) {
                 heartbeat = () -> heartbeat(context);
             }
@@ -98,7 +101,8 @@ public final class StepInterceptor extends WorkerInterceptorBase implements Auto
                             e);
                 }
             }
-            if (e instanceof IllegalArgumentException
+            if (attempt >= Attempts.OF_ERRORS
+                    || e instanceof IllegalArgumentException
                     || e instanceof IllegalStateException
                     || e instanceof ArithmeticException
                     || e instanceof ClassCastException
