@@ -1,12 +1,17 @@
 package org.openstrawberry.worker;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIf;
@@ -66,6 +71,57 @@ class ServerFaultTest {
         processes.worker("trainer", "--roles", "trainer");
         start();
 
+        assertEndsLikeUndisturbed();
+    }
+
+    @Test
+    void theTrainerIsReplacedByOneWithoutMemory() throws Exception {
+        undisturbed();
+        processes.startServer();
+        processes.worker("thoughts", "--roles", "thoughts,rewards");
+        Process trainer = processes.worker("trainer-1", "--roles", "trainer");
+        start();
+
+        awaitFile("iterations/000003/pairs.jsonl");
+        Map<String, Object> published = published();
+        TestProcesses.kill(trainer);
+        processes.worker("trainer-2", "--roles", "trainer");
+
+        assertEndsLikeUndisturbed();
+        assertThat(published()).containsAllEntriesOf(published);
+    }
+
+    @Test
+    void aWorkerThatIsToldToEndFinishesItsStep() throws Exception {
+        undisturbed();
+        processes.startServer();
+        Process first = processes.worker("worker-1");
+        start();
+
+        awaitFile("iterations/000002/prompts.jsonl");
+        first.destroy();
+        assertThat(first.waitFor()).isZero();
+        processes.worker("worker-2");
+
+        assertEndsLikeUndisturbed();
+    }
+
+    @Test
+    void aRunThatFailedGoesOnAfterTheMend() throws Exception {
+        undisturbed();
+        processes.startServer();
+        start();
+        Path tokenizer = run.file().resolveSibling("letter-count").resolve("base").resolve("tokenizer.json");
+        Path away = tokenizer.resolveSibling("away");
+        Files.move(tokenizer, away);
+        processes.worker("worker");
+
+        assertThatThrownBy(() -> processes.strawberry("result", "run", "--server", processes.server()))
+                .hasMessageContaining("run failed: " + tokenizer);
+        assertThat(query("progress").replaceAll("\\s", "")).contains("\"state\":\"failed\"");
+
+        Files.move(away, tokenizer);
+        processes.strawberry("resume", "run", "--server", processes.server());
         assertEndsLikeUndisturbed();
     }
 
@@ -131,6 +187,20 @@ class ServerFaultTest {
         assertThat(processes.strawberry("result", "run", "--server", processes.server()))
                 .contains("stopped by request");
         assertThat(processes.strawberry("list", "--server", processes.server())).contains("completed");
+    }
+
+    /** The thoughts and scores that are there, each with what tells a file from another of the same name. */
+    private Map<String, Object> published() throws IOException {
+        Map<String, Object> files = new TreeMap<>();
+        try (Stream<Path> all = Files.walk(run.directory("run").resolve("iterations"))) {
+            for (Path file : all.filter(path -> path.getFileName().toString().matches("(thoughts|scores)-\\d+\\.jsonl"))
+                    .toList()) {
+                files.put(
+                        file.toString(),
+                        String.valueOf(Files.readAttributes(file, BasicFileAttributes.class).fileKey()));
+            }
+        }
+        return files;
     }
 
     private String query(String type) {
