@@ -83,7 +83,7 @@ record RunPreparation(RunSpec spec, Path directory) {
             });
             RunSetup.prepare(spec, directory);
             DurableFiles.replace(directory.resolve(SERVER), temporary -> Files.writeString(temporary, place + "\n"));
-            return strawberry.start(id, spec, directory, OnRunning.FAIL);
+            return strawberry.start(id, spec, directory.toString(), OnRunning.FAIL);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -111,7 +111,8 @@ class ServerFaultTest {
         undisturbed();
         processes.startServer();
         start();
-        Path tokenizer = run.file().resolveSibling("letter-count").resolve("base").resolve("tokenizer.json");
+        Path tokenizer =
+                run.file().resolveSibling("letter-count").resolve("base").resolve("tokenizer.json");
         Path away = tokenizer.resolveSibling("away");
         Files.move(tokenizer, away);
         processes.worker("worker");
@@ -197,7 +198,8 @@ class ServerFaultTest {
                     .toList()) {
                 files.put(
                         file.toString(),
-                        String.valueOf(Files.readAttributes(file, BasicFileAttributes.class).fileKey()));
+                        String.valueOf(Files.readAttributes(file, BasicFileAttributes.class)
+                                .fileKey()));
             }
         }
         return files;

@@ -14,7 +14,6 @@ import io.temporal.serviceclient.OperatorServiceStubs;
 import io.temporal.serviceclient.OperatorServiceStubsOptions;
 import io.temporal.serviceclient.WorkflowServiceStubs;
 import io.temporal.serviceclient.WorkflowServiceStubsOptions;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
@@ -32,7 +31,7 @@ import org.openstrawberry.workflows.TrainingInput;
  *
  * <pre>{@code
  * try (Strawberry strawberry = Strawberry.connect(stubs, client)) {
- *     RunHandle run = strawberry.start("my-run", spec, Path.of("runs/my-run"), OnRunning.ATTACH);
+ *     RunHandle run = strawberry.start("my-run", spec, "/data/runs/my-run", OnRunning.ATTACH);
  *     run.progress(Duration.ofSeconds(1)).subscribe(System.out::println);
  *     RunResult result = run.result().block();
  * }
@@ -107,15 +106,12 @@ public final class Strawberry implements AutoCloseable {
      * Starts a run, or goes on with one that is no longer running, from its directory.
      *
      * @param id names the run and its workflow
-     * @param directory where the run lives, as its workers see it
+     * @param directory where the run lives: the absolute path by which its workers see it
      * @throws InvalidInputException if the run is running and that is to fail
      */
-    public RunHandle start(String id, RunSpec spec, Path directory, OnRunning onRunning) {
+    public RunHandle start(String id, RunSpec spec, String directory, OnRunning onRunning) {
         try {
-            return RunHandle.start(
-                    client,
-                    id,
-                    TrainingInput.start(spec, directory.toAbsolutePath().toString()));
+            return RunHandle.start(client, id, TrainingInput.start(spec, directory));
         } catch (WorkflowExecutionAlreadyStarted e) {
             if (onRunning == OnRunning.ATTACH) {
                 return attach(id);
