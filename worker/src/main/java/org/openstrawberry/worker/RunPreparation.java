@@ -75,17 +75,22 @@ record RunPreparation(RunSpec spec, Path directory) {
      * @throws InvalidInputException if the run is running already, or anything of it is at fault
      */
     RunHandle start(Strawberry strawberry, String id) {
-        String place = strawberry.address() + " as " + id;
         try (RunLock lock = RunLock.acquire(directory)) {
-            serverOf(directory).filter(other -> !other.equals(place)).ifPresent(other -> {
-                throw new InvalidInputException(
-                        directory + ": the run is on the Temporal server " + other + ", found " + place);
-            });
-            RunSetup.prepare(spec, directory);
-            DurableFiles.replace(directory.resolve(SERVER), temporary -> Files.writeString(temporary, place + "\n"));
+            prepareOn(strawberry, id);
             return strawberry.start(id, spec, directory, OnRunning.FAIL);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    /** Prepares the directory for a run on a server. The caller holds the run's lock. */
+    void prepareOn(Strawberry strawberry, String id) throws IOException {
+        String place = strawberry.address() + " as " + id;
+        serverOf(directory).filter(other -> !other.equals(place)).ifPresent(other -> {
+            throw new InvalidInputException(
+                    directory + ": the run is on the Temporal server " + other + ", found " + place);
+        });
+        RunSetup.prepare(spec, directory);
+        DurableFiles.replace(directory.resolve(SERVER), temporary -> Files.writeString(temporary, place + "\n"));
     }
 }

@@ -121,6 +121,14 @@ public final class RunSetup {
 
     /** How a run ended, if it did: its result is stored, the policy is what the result says, and no rule asks for more. */
     public static Optional<RunResult> finished(RunSpec spec, Path directory) {
+        return result(directory)
+                .filter(result -> record(directory, result.iteration())
+                        .flatMap(record -> Convergence.reason(spec.until(), record.state()))
+                        .isPresent());
+    }
+
+    /** How a run's last execution ended, if it did: its result is stored, and the policy is what the result says. */
+    static Optional<RunResult> result(Path directory) {
         Path file = directory.resolve(RunLayout.RESULT);
         Path policy = directory.resolve(RunLayout.POLICY).resolve("model.safetensors");
         if (!Files.exists(file) || !Files.exists(policy)) {
@@ -128,16 +136,18 @@ public final class RunSetup {
         }
         try {
             RunResult result = Json.read(file, RunResult.class);
-            Path record = directory.resolve(RunLayout.iterationRecord(result.iteration()));
-            return Hashes.sha256(policy).equals(result.policySha256())
-                            && Convergence.reason(
-                                            spec.until(),
-                                            Json.read(record, IterationRecord.class)
-                                                    .state())
-                                    .isPresent()
-                    ? Optional.of(result)
-                    : Optional.empty();
+            return Hashes.sha256(policy).equals(result.policySha256()) ? Optional.of(result) : Optional.empty();
         } catch (IOException | UncheckedIOException e) {
+            return Optional.empty(); // cut off by a crash: the run goes on and writes it again
+        }
+    }
+
+    /** Metrics and state after an iteration, where they are stored and can be read. */
+    static Optional<IterationRecord> record(Path directory, int iteration) {
+        Path file = directory.resolve(RunLayout.iterationRecord(iteration));
+        try {
+            return Files.exists(file) ? Optional.of(Json.read(file, IterationRecord.class)) : Optional.empty();
+        } catch (UncheckedIOException e) {
             return Optional.empty(); // cut off by a crash: the run goes on and writes it again
         }
     }
@@ -213,7 +223,7 @@ public final class RunSetup {
         return differences;
     }
 
-    private static int lastRecorded(Path directory) {
+    static int lastRecorded(Path directory) {
         int iteration = 0;
         while (Files.exists(directory.resolve(RunLayout.iterationRecord(iteration + 1)))) {
             iteration++;

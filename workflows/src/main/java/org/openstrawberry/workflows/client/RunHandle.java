@@ -10,7 +10,6 @@ import io.temporal.client.WorkflowOptions;
 import io.temporal.client.WorkflowStub;
 import io.temporal.client.WorkflowUpdateException;
 import io.temporal.common.SearchAttributes;
-import io.temporal.failure.ApplicationFailure;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -18,6 +17,7 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.config.RunSpec;
+import org.openstrawberry.workflows.Failures;
 import org.openstrawberry.workflows.IterationMetrics;
 import org.openstrawberry.workflows.Progress;
 import org.openstrawberry.workflows.RunAttributes;
@@ -162,7 +162,7 @@ public final class RunHandle {
         try {
             return workflow.adjust(changes);
         } catch (WorkflowUpdateException e) {
-            throw new InvalidInputException(reason(e), e);
+            throw new InvalidInputException(Failures.reason(e), e);
         }
     }
 
@@ -174,16 +174,6 @@ public final class RunHandle {
     /** How the run ended; a {@link RunFailedException} where it failed. */
     public Mono<RunResult> result() {
         return Mono.fromFuture(() -> stub.getResultAsync(RunResult.class))
-                .onErrorMap(WorkflowFailedException.class, e -> new RunFailedException(reason(e), e));
-    }
-
-    private static String reason(Throwable failure) {
-        String reason = String.valueOf(failure.getMessage());
-        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
-            if (cause instanceof ApplicationFailure application) {
-                return String.valueOf(application.getOriginalMessage());
-            }
-        }
-        return reason;
+                .onErrorMap(WorkflowFailedException.class, e -> new RunFailedException(Failures.reason(e), e));
     }
 }
