@@ -115,8 +115,7 @@ class SweepTest {
         Said tooLong = said();
         assertThat(tooLong.code()).isEqualTo(Main.BAD_INPUT);
         assertThat(tooLong.err())
-                .startsWith(
-                        file + ": trial 01 (sampling.max-new-tokens=5000): sampling.max-new-tokens: found 5000")
+                .startsWith(file + ": trial 01 (sampling.max-new-tokens=5000): sampling.max-new-tokens: found 5000")
                 .hasLineCount(1);
         assertThat(run.directory("bad/trials/00/iterations")).doesNotExist();
     }

@@ -41,6 +41,7 @@ public final class HyperparameterSearch implements SweepWorkflow {
     private final Map<String, TrainingWorkflow> running = new LinkedHashMap<>();
     private boolean pauseAsked;
     private boolean stopAsked;
+    private boolean done;
 
     /** @param input the same that {@link #sweep} gets */
     @WorkflowInit
@@ -147,6 +148,7 @@ public final class HyperparameterSearch implements SweepWorkflow {
 
     private void note(Trial trial, State state, TrialStanding standing, Optional<String> reason) {
         results.put(trial.id(), result(trial).in(state, standing, reason));
+        Workflow.setCurrentDetails(Details.markdown(results(), input));
     }
 
     private TrialResult result(Trial trial) {
@@ -161,6 +163,7 @@ public final class HyperparameterSearch implements SweepWorkflow {
         results.replaceAll((id, trial) -> trial.state() == State.WAITING ? trial.in(State.STOPPED) : trial);
         Steps.sweep().recordResults(input.directory(), results());
         Workflow.await(Workflow::isEveryHandlerFinished);
+        done = true;
         if (results.values().stream().allMatch(trial -> trial.state() == State.FAILED)) {
             TrialResult first = results.values().iterator().next();
             throw ApplicationFailure.newNonRetryableFailure(
@@ -197,6 +200,34 @@ public final class HyperparameterSearch implements SweepWorkflow {
                 log.info("a trial ended before its signal came", e);
             }
         }
+    }
+
+    @Override
+    public Progress progress() {
+        List<TrialResult> ended = results.values().stream()
+                .filter(trial -> trial.state() != State.RUNNING && trial.state() != State.WAITING)
+                .toList();
+        return new Progress(
+                publicState(),
+                "trials",
+                0,
+                0,
+                ended.size(),
+                results.size(),
+                Optional.empty(),
+                results().trials().get(0).value(),
+                Optional.empty(),
+                Optional.empty());
+    }
+
+    private Progress.State publicState() {
+        if (done) {
+            return Progress.State.DONE;
+        }
+        if (stopAsked) {
+            return Progress.State.STOPPING;
+        }
+        return pauseAsked ? Progress.State.PAUSING : Progress.State.RUNNING;
     }
 
     @Override

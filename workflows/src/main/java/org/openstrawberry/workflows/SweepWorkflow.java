@@ -24,6 +24,13 @@ public interface SweepWorkflow {
     @SignalMethod
     void stop();
 
+    /**
+     * The question that runs answer too, so that the same commands steer both. A sweep counts trials as iterations, and its
+     * accuracy is the best value so far.
+     */
+    @QueryMethod
+    Progress progress();
+
     /** Where the trials stand, the best first. */
     @QueryMethod
     SweepResults results();

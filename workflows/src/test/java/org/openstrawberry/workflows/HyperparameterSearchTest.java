@@ -160,6 +160,10 @@ class HyperparameterSearchTest {
                 .filter(progress -> progress.state() == Progress.State.PAUSED)
                 .blockFirst(Duration.ofSeconds(20));
         assertThat(steps.callsByRun()).contains("sweep-01 record 3").doesNotContain("sweep-01 step 4");
+        Progress progress =
+                RunHandle.attach(temporal.getWorkflowClient(), "sweep").progress();
+        assertThat(progress.state()).isEqualTo(Progress.State.PAUSING);
+        assertThat(progress.iteration()).isEqualTo(1);
 
         sweep.resume();
         assertThat(results(sweep).trials()).extracting(TrialResult::state).containsOnly(State.DONE);

@@ -2,6 +2,7 @@ package org.openstrawberry.workflows.client;
 
 import io.temporal.client.WorkflowClient;
 import io.temporal.client.WorkflowExecutionAlreadyStarted;
+import io.temporal.client.WorkflowExecutionDescription;
 import io.temporal.client.WorkflowFailedException;
 import io.temporal.client.WorkflowNotFoundException;
 import io.temporal.client.WorkflowOptions;
@@ -65,7 +66,7 @@ public final class SweepHandle {
     public static Optional<SweepHandle> running(WorkflowClient client, String id) {
         SweepHandle sweep = new SweepHandle(client, id);
         try {
-            var execution = sweep.stub.describe();
+            WorkflowExecutionDescription execution = sweep.stub.describe();
             if (execution.getCloseTime() != null) {
                 return Optional.empty();
             }
