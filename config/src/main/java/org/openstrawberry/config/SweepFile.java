@@ -77,13 +77,12 @@ public final class SweepFile {
         Path run = keys.run()
                 .map(name -> folder().resolve(name))
                 .orElseGet(() -> ShippedRuns.copyTo(SHIPPED, directory.resolve("input")));
-        String format = "%0" + Math.max(2, Integer.toString(points.size() - 1).length()) + "d";
         List<Trial> trials = new ArrayList<>();
         for (Map<String, Setting> point : points) {
             Map<String, JsonNode> settings = new LinkedHashMap<>();
             point.forEach((key, value) -> settings.put(key, value.json()));
             trials.add(new Trial(
-                    String.format(Locale.ROOT, format, trials.size()),
+                    String.format(Locale.ROOT, "%02d", trials.size()),
                     settings,
                     RunFile.readUnder(run, layers(point))));
         }

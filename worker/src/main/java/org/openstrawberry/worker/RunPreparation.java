@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
+import org.openstrawberry.activities.run.InputChecks;
 import org.openstrawberry.activities.run.RunSetup;
 import org.openstrawberry.activities.store.DurableFiles;
 import org.openstrawberry.activities.store.RunLock;
@@ -76,7 +77,7 @@ record RunPreparation(RunSpec spec, Path directory) {
      */
     RunHandle start(Strawberry strawberry, String id) {
         try (RunLock lock = RunLock.acquire(directory)) {
-            prepareOn(strawberry, id);
+            prepareOn(strawberry, id, new InputChecks());
             return strawberry.start(id, spec, directory, OnRunning.FAIL);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
@@ -84,13 +85,13 @@ record RunPreparation(RunSpec spec, Path directory) {
     }
 
     /** Prepares the directory for a run on a server. The caller holds the run's lock. */
-    void prepareOn(Strawberry strawberry, String id) throws IOException {
+    void prepareOn(Strawberry strawberry, String id, InputChecks checks) throws IOException {
         String place = strawberry.address() + " as " + id;
         serverOf(directory).filter(other -> !other.equals(place)).ifPresent(other -> {
             throw new InvalidInputException(
                     directory + ": the run is on the Temporal server " + other + ", found " + place);
         });
-        RunSetup.prepare(spec, directory);
+        RunSetup.prepare(spec, directory, checks);
         DurableFiles.replace(directory.resolve(SERVER), temporary -> Files.writeString(temporary, place + "\n"));
     }
 }

@@ -12,6 +12,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
 import org.openstrawberry.activities.rewards.Verifiers;
+import org.openstrawberry.activities.run.InputChecks;
 import org.openstrawberry.activities.run.RunSetup;
 import org.openstrawberry.activities.store.Json;
 import org.openstrawberry.activities.store.RunLock;
@@ -53,7 +54,7 @@ final class SweepCommand implements Callable<Integer> {
 
     /** What is done to a trial's directory before the sweep starts. */
     private interface Preparation {
-        void prepare(RunPreparation run, String id) throws IOException;
+        void prepare(RunPreparation run, String id, InputChecks checks) throws IOException;
     }
 
     @Override
@@ -68,9 +69,9 @@ final class SweepCommand implements Callable<Integer> {
 
     private int embedded(SweepFile sweep, Path directory, String id) throws IOException {
         try (RunLock lock = RunLock.acquire(directory)) {
-            SweepInput input = prepared(sweep, directory, id, (run, runId) -> {
+            SweepInput input = prepared(sweep, directory, id, (run, runId, checks) -> {
                 run.requireNoServer();
-                RunSetup.prepare(run.spec(), run.directory());
+                RunSetup.prepare(run.spec(), run.directory(), checks);
             });
             RunLog.into(directory);
             try (EmbeddedTemporal temporal = EmbeddedTemporal.start();
@@ -115,7 +116,8 @@ final class SweepCommand implements Callable<Integer> {
 
     private SweepHandle start(Strawberry temporal, SweepFile sweep, Path directory, String id) throws IOException {
         try (RunLock lock = RunLock.acquire(directory)) {
-            SweepInput input = prepared(sweep, directory, id, (run, runId) -> run.prepareOn(temporal, runId));
+            SweepInput input =
+                    prepared(sweep, directory, id, (run, runId, checks) -> run.prepareOn(temporal, runId, checks));
             return SweepHandle.start(temporal.client(), id, input);
         } catch (WorkflowExecutionAlreadyStarted e) {
             throw new InvalidInputException(id + ": is running already on " + temporal.address(), e);
@@ -126,10 +128,11 @@ final class SweepCommand implements Callable<Integer> {
     private SweepInput prepared(SweepFile sweep, Path directory, String id, Preparation preparation)
             throws IOException {
         SweepInput input = new SweepInput(sweep.resolve(directory), directory.toString());
+        InputChecks checks = new InputChecks();
         for (Trial trial : input.spec().trials()) {
             Path trialDirectory = Path.of(input.directoryOf(trial));
             try (RunLock lock = RunLock.acquire(trialDirectory)) {
-                preparation.prepare(new RunPreparation(trial.run(), trialDirectory), id + "-" + trial.id());
+                preparation.prepare(new RunPreparation(trial.run(), trialDirectory), id + "-" + trial.id(), checks);
             } catch (InvalidInputException e) {
                 throw new InvalidInputException(
                         file + ": trial " + trial.id() + " (" + SweepTable.words(trial.settings()) + "): "
@@ -150,6 +153,7 @@ final class SweepCommand implements Callable<Integer> {
         if (json) {
             System.out.println(Json.line(results.get()));
         } else {
+            System.out.println();
             SweepTable.print(System.out, results.get());
         }
         return 0;

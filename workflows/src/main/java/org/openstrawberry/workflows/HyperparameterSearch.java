@@ -28,8 +28,8 @@ import org.slf4j.Logger;
  * A grid or a random sample of runs, or successive halving among them, as a durable workflow. The trials' run directories
  * are its memory: a rung that a trial has trained is not trained again, whoever asks.
  *
- * <p>The history is not continued as new. A trial adds some twenty events a rung, with halving at most two rungs on the
- * average, and a sweep has at most 500 trials: half of what a server allows.
+ * <p>The history is not continued as new: a trial adds a dozen events a rung, with halving trials have two rungs on the
+ * average or fewer, and a sweep has at most 500 trials. That is a quarter of the 51,200 events that a server allows.
  */
 public final class HyperparameterSearch implements SweepWorkflow {
     private static final Logger log = Workflow.getLogger(HyperparameterSearch.class);
@@ -115,7 +115,7 @@ public final class HyperparameterSearch implements SweepWorkflow {
                 throw e;
             }
             state = e.getCause() instanceof CanceledFailure ? State.STOPPED : State.FAILED;
-            reason = Optional.of(state == State.STOPPED ? "canceled" : Failures.reason(e));
+            reason = Optional.of(Failures.reason(e));
         } finally {
             running.remove(trial.id());
         }

@@ -45,11 +45,18 @@ public final class RunSetup {
      * @throws InvalidInputException naming what is wrong
      */
     public static void prepare(RunSpec spec, Path directory) {
+        prepare(spec, directory, new InputChecks());
+    }
+
+    /** The same for one of many runs, with what is known of the inputs of those before it. */
+    public static void prepare(RunSpec spec, Path directory, InputChecks checks) {
         Run run = new Run(directory, spec);
-        checkInputs(run);
+        if (checks.isNew(spec)) {
+            checkInputs(run);
+        }
         Path runFile = directory.resolve(RunLayout.RUN_FILE);
         try {
-            Inputs inputs = new Inputs(hashes(run));
+            Inputs inputs = new Inputs(hashes(run, checks));
             if (Files.exists(runFile)) {
                 checkUndamaged(directory, runFile);
                 List<Difference> changes = checkSame(spec, directory, runFile);
@@ -253,7 +260,7 @@ public final class RunSetup {
     }
 
     /** By the file's place in the run directory where it lies there, else by its absolute path. */
-    private static Map<String, String> hashes(Run run) throws IOException {
+    private static Map<String, String> hashes(Run run, InputChecks checks) throws IOException {
         RunSpec spec = run.spec();
         Map<String, String> hashes = new LinkedHashMap<>();
         List<Path> files = new ArrayList<>();
@@ -269,7 +276,7 @@ public final class RunSetup {
         for (Path file : files) {
             Path absolute = file.toAbsolutePath();
             String name = absolute.startsWith(root) ? root.relativize(absolute).toString() : absolute.toString();
-            hashes.put(name, Hashes.sha256(file));
+            hashes.put(name, checks.sha256(absolute));
         }
         return hashes;
     }
