@@ -20,7 +20,7 @@ import org.openstrawberry.workflows.steps.SweepActivities;
 /** Reads from the trials' run directories where a sweep stands, and writes its table. */
 public final class SweepSteps implements SweepActivities {
     /** The table of a sweep, in its directory. */
-    public static final String RESULTS = "sweep.json";
+    private static final String RESULTS = "sweep.json";
 
     /** Iterations whose rewards are averaged: those of one vary with its prompts. */
     private static final int REWARD_WINDOW = 10;
