@@ -2,10 +2,12 @@ package org.openstrawberry.config;
 
 import com.fasterxml.jackson.databind.node.TextNode;
 import java.util.List;
+import java.util.regex.Pattern;
 
 /** The checks that the records' constructors share; each failure names the key, the rule and what was found. */
 final class Check {
     private static final int LONGEST = 80;
+    private static final Pattern NAME = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]*");
 
     private Check() {}
 
@@ -29,6 +31,15 @@ final class Check {
 
     static void notBlank(String key, String found) {
         that(!found.isBlank(), key, "a text that is not empty", found);
+    }
+
+    /** What names a directory and a workflow. */
+    static void name(String found) {
+        that(
+                NAME.matcher(found).matches(),
+                "name",
+                "letters, digits, '.', '_' and '-', beginning with a letter or digit",
+                found);
     }
 
     /** The decay rates of Adam's two running means. */

@@ -36,7 +36,7 @@ import java.util.function.BiFunction;
 public final class RunFile {
 
     /** The settings that are paths; pointers into a specification's JSON. */
-    private static final List<String> PATHS = List.of("model.policy", "warmup.data", "data.prompts", "data.held-out");
+    static final List<String> PATHS = List.of("model.policy", "warmup.data", "data.prompts", "data.held-out");
 
     private static final String HEADER = "# Every setting of the run. Relative paths are relative to this file.\n";
 
@@ -74,9 +74,14 @@ public final class RunFile {
      * @throws InvalidInputException if the file or an option is at fault
      */
     public static RunSpec read(Path file, List<String> sets) {
+        return readUnder(file, overlay("--set", sets));
+    }
+
+    /** Reads a run file with layers of settings over it, each stronger than those before it. */
+    static RunSpec readUnder(Path file, List<Setting.Block> layers) {
         Setting.Block written = YamlReader.file(TextFiles.read(file), file.toString(), Place.Layer.FILE);
-        for (Setting.Block options : overlay("--set", sets)) {
-            written = written.overlaidBy(options);
+        for (Setting.Block layer : kindsFirst(layers)) {
+            written = written.overlaidBy(layer);
         }
         if (written.at("name").isEmpty()) {
             Place place = new Place(Place.Layer.FILE, file.toString());
@@ -113,7 +118,7 @@ public final class RunFile {
         Path anywhere = Path.of("").toAbsolutePath();
         Path file = anywhere.resolve(spec.name());
         Setting.Block written = YamlReader.file(toYaml(spec, anywhere), spec.name(), Place.Layer.FILE);
-        for (Setting.Block change : overlay("--set", changes)) {
+        for (Setting.Block change : kindsFirst(overlay("--set", changes))) {
             written = written.overlaidBy(change);
         }
         Setting.Block complete = withoutAdapters(Defaults.under(written));
@@ -203,18 +208,13 @@ public final class RunFile {
             Place place = new Place(Place.Layer.OPTION, option + " " + set.replaceAll("\\s+", " "));
             int equals = set.indexOf('=');
             String key = equals < 0 ? "" : set.substring(0, equals).strip();
-            List<String> parts = List.of(key.split("\\.", -1));
-            if (parts.contains("")) {
+            if (List.of(key.split("\\.", -1)).contains("")) {
                 throw place.error(
                         "expected KEY=VALUE, such as " + (option.equals("--set") ? "dpo.beta=0.2" : "thoughts=2"));
             }
-            Setting value = YamlReader.value(set.substring(equals + 1), place, key);
-            for (int i = parts.size() - 1; i >= 0; i--) {
-                value = Setting.Block.of(parts.get(i), value);
-            }
-            blocks.add((Setting.Block) value);
+            blocks.add(Setting.Block.nested(key, YamlReader.value(set.substring(equals + 1), place, key)));
         }
-        return kindsFirst(blocks);
+        return blocks;
     }
 
     // A new kind takes the settings of the old one with it: not those that stand to the left of it on the command line.
@@ -258,6 +258,7 @@ public final class RunFile {
         return json;
     }
 
+    /** The record that checked settings become. */
     static <T> T bind(Class<T> type, Setting.Block complete, ObjectNode json, Path file) {
         try {
             return JSON.treeToValue(json, type);

@@ -3,7 +3,6 @@ package org.openstrawberry.config;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies.KebabCaseStrategy;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import java.util.Optional;
-import java.util.regex.Pattern;
 
 /**
  * Everything that defines a run: two runs of equal specification, on equal data and hardware, end with the same weights.
@@ -42,15 +41,9 @@ public record RunSpec(
         EvaluationSpec evaluation,
         CheckpointSpec checkpoints) {
 
-    private static final Pattern NAME = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]*");
-
     /** Checks the name and the rules that span blocks. */
     public RunSpec {
-        Check.that(
-                NAME.matcher(name).matches(),
-                "name",
-                "letters, digits, '.', '_' and '-', beginning with a letter or digit",
-                name);
+        Check.name(name);
         int needed = 2 * pairs.perPrompt();
         if (sampling.branches() < needed) {
             throw new SettingException(

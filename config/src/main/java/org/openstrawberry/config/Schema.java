@@ -30,11 +30,11 @@ final class Schema {
     private Schema() {}
 
     /**
-     * Checks merged settings.
+     * Checks a file's merged settings.
      *
      * @param type the record that they will become
      * @param root all settings, defaults included
-     * @param file name of the run file, for what is missing everywhere
+     * @param file its name, for what is missing everywhere
      * @throws InvalidInputException for the first mistake
      */
     static void check(Class<?> type, Setting.Block root, String file) {
@@ -43,7 +43,8 @@ final class Schema {
     }
 
     // Apart from the types, and before them: a misspelt key is also a missing one, and the misspelling says more.
-    private static void rejectUnknownKeys(Class<?> root, Class<?> type, Setting.Block block, String path, String file) {
+    private static void rejectUnknownKeys(
+            Class<?> whole, Class<?> type, Setting.Block block, String path, String file) {
         Map<String, RecordComponent> known = components(type, block, path, file);
         block.entries().forEach((key, entry) -> {
             RecordComponent component = known.get(key);
@@ -51,10 +52,10 @@ final class Schema {
                 if (isChoice(type) && key.equals("kind")) {
                     return;
                 }
-                throw entry.key().error(dotted(path, key) + ": unknown key; " + suggestion(root, path, key, known));
+                throw entry.key().error(dotted(path, key) + ": unknown key; " + suggestion(whole, path, key, known));
             }
             if (entry.value() instanceof Setting.Block inner && isBlock(valueType(component))) {
-                rejectUnknownKeys(root, valueType(component), inner, dotted(path, key), file);
+                rejectUnknownKeys(whole, valueType(component), inner, dotted(path, key), file);
             }
         });
     }
@@ -110,6 +111,9 @@ final class Schema {
             }
             return fits;
         }
+        if (type == Map.class) {
+            return json.isObject();
+        }
         if (type.isEnum()) {
             return json.isTextual() && constants(type).contains(json.textValue());
         }
@@ -126,7 +130,7 @@ final class Schema {
             return description.value();
         }
         Class<?> type = valueType(component);
-        if (isBlock(type)) {
+        if (isBlock(type) || type == Map.class) {
             return "a block of keys";
         }
         if (isWhole(type)) {
@@ -200,8 +204,8 @@ final class Schema {
         return names;
     }
 
-    private static String suggestion(Class<?> root, String path, String key, Map<String, RecordComponent> siblings) {
-        if (key.contains(".")) {
+    private static String suggestion(Class<?> whole, String path, String key, Map<String, RecordComponent> siblings) {
+        if (key.contains(".") && whole == RunSpec.class) {
             return "dotted keys are for --set; in a file write blocks, one inside the other";
         }
         TreeMap<Integer, String> near = new TreeMap<>();
@@ -211,7 +215,7 @@ final class Schema {
             return "did you mean " + near.firstEntry().getValue() + "?";
         }
         TreeMap<Integer, String> elsewhere = new TreeMap<>();
-        collectNear(root, "", key, elsewhere);
+        collectNear(whole, "", key, elsewhere);
         if (!elsewhere.isEmpty() && elsewhere.firstKey() <= key.length() / 4) {
             return "did you mean " + elsewhere.firstEntry().getValue() + "?";
         }

@@ -32,6 +32,14 @@ sealed interface Setting {
             return new Block(value.place(), Map.of(key, new Entry(value.place(), value)));
         }
 
+        /** A block of one dotted key: blocks of one key, one inside the other. */
+        static Block nested(String dottedKey, Setting value) {
+            int dot = dottedKey.indexOf('.');
+            return dot < 0
+                    ? of(dottedKey, value)
+                    : of(dottedKey.substring(0, dot), nested(dottedKey.substring(dot + 1), value));
+        }
+
         @Override
         public String shown() {
             return "a block of keys";

@@ -21,6 +21,7 @@ import picocli.CommandLine.Command;
             ServerCommand.class,
             WorkerCommand.class,
             StartCommand.class,
+            SweepCommand.class,
             SteeringCommands.Watch.class,
             SteeringCommands.Runs.class,
             SteeringCommands.Show.class,

@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
+import org.openstrawberry.activities.run.InputChecks;
 import org.openstrawberry.activities.run.RunSetup;
 import org.openstrawberry.activities.store.DurableFiles;
 import org.openstrawberry.activities.store.RunLock;
@@ -75,17 +76,22 @@ record RunPreparation(RunSpec spec, Path directory) {
      * @throws InvalidInputException if the run is running already, or anything of it is at fault
      */
     RunHandle start(Strawberry strawberry, String id) {
-        String place = strawberry.address() + " as " + id;
         try (RunLock lock = RunLock.acquire(directory)) {
-            serverOf(directory).filter(other -> !other.equals(place)).ifPresent(other -> {
-                throw new InvalidInputException(
-                        directory + ": the run is on the Temporal server " + other + ", found " + place);
-            });
-            RunSetup.prepare(spec, directory);
-            DurableFiles.replace(directory.resolve(SERVER), temporary -> Files.writeString(temporary, place + "\n"));
+            prepareOn(strawberry, id, new InputChecks());
             return strawberry.start(id, spec, directory.toString(), OnRunning.FAIL);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    /** Prepares the directory for a run on a server. The caller holds the run's lock. */
+    void prepareOn(Strawberry strawberry, String id, InputChecks checks) throws IOException {
+        String place = strawberry.address() + " as " + id;
+        serverOf(directory).filter(other -> !other.equals(place)).ifPresent(other -> {
+            throw new InvalidInputException(
+                    directory + ": the run is on the Temporal server " + other + ", found " + place);
+        });
+        RunSetup.prepare(spec, directory, checks);
+        DurableFiles.replace(directory.resolve(SERVER), temporary -> Files.writeString(temporary, place + "\n"));
     }
 }

@@ -21,6 +21,7 @@ import org.openstrawberry.activities.rewards.Reward;
 import org.openstrawberry.activities.rewards.RewardSteps;
 import org.openstrawberry.activities.run.RunSteps;
 import org.openstrawberry.activities.run.Runs;
+import org.openstrawberry.activities.run.SweepSteps;
 import org.openstrawberry.activities.runtime.StepInterceptor;
 import org.openstrawberry.activities.runtime.Tensors;
 import org.openstrawberry.activities.thoughts.EvaluationSteps;
@@ -28,6 +29,7 @@ import org.openstrawberry.activities.thoughts.ThoughtSteps;
 import org.openstrawberry.config.RewardSpec;
 import org.openstrawberry.config.WorkerSpec;
 import org.openstrawberry.config.WorkerSpec.Counts;
+import org.openstrawberry.workflows.HyperparameterSearch;
 import org.openstrawberry.workflows.OnlineDpo;
 import org.openstrawberry.workflows.steps.TaskQueues;
 
@@ -71,8 +73,9 @@ final class RunWorkers implements AutoCloseable {
                         .setWorkerInterceptors(interceptor)
                         .build());
         Worker workflows = factory.newWorker(TaskQueues.RUNS);
-        workflows.registerWorkflowImplementationTypes(OnlineDpo.class);
-        workflows.registerActivitiesImplementations(new PromptSteps(runs), new RankingSteps(runs), new RunSteps(runs));
+        workflows.registerWorkflowImplementationTypes(OnlineDpo.class, HyperparameterSearch.class);
+        workflows.registerActivitiesImplementations(
+                new PromptSteps(runs), new RankingSteps(runs), new RunSteps(runs), new SweepSteps());
         if (roles.contains(Role.THOUGHTS)) {
             factory.newWorker(TaskQueues.THOUGHTS, options(slots.thoughts(), pollers.thoughts()))
                     .registerActivitiesImplementations(new ThoughtSteps(runs, tensors, states));

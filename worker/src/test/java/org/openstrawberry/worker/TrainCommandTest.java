@@ -226,7 +226,7 @@ class TrainCommandTest {
     }
 
     /** What a command printed, and its exit code. */
-    private record Said(int code, String out, String err) {
+    record Said(int code, String out, String err) {
         static Said by(List<String> arguments) {
             PrintStream out = System.out;
             PrintStream err = System.err;

@@ -2,9 +2,10 @@ package org.openstrawberry.workflows;
 
 import java.util.List;
 import java.util.Locale;
+import org.openstrawberry.workflows.SweepResults.TrialResult;
 import org.openstrawberry.workflows.steps.RunRef;
 
-/** The run's current details, as the Temporal UI shows them: Markdown with the last iterations. */
+/** Current details as the Temporal UI shows them, in Markdown: a run's last iterations, a sweep's best trials. */
 final class Details {
     private static final int ROWS = 8;
 
@@ -25,10 +26,31 @@ final class Details {
         return text.toString();
     }
 
+    static String markdown(SweepResults results, SweepInput input) {
+        StringBuilder text = new StringBuilder("Sweep directory: `" + input.directory() + "`\n\n| trial | settings | "
+                + "iterations | " + results.measure().written() + " | state |\n|---|---|---|---|---|\n");
+        for (TrialResult trial :
+                results.trials().subList(0, Math.min(ROWS, results.trials().size()))) {
+            text.append("| ")
+                    .append(trial.trial())
+                    .append(" | ")
+                    .append(trial.settings())
+                    .append(" | ")
+                    .append(trial.iterations())
+                    .append(" | ")
+                    .append(trial.value().map(Details::number).orElse(""))
+                    .append(" | ")
+                    .append(trial.state().written())
+                    .append(" |\n");
+        }
+        return text.toString();
+    }
+
     private static String cell(IterationMetrics row, String name) {
-        return " | "
-                + row.value(name)
-                        .map(value -> String.format(Locale.ROOT, "%.4f", value))
-                        .orElse("");
+        return " | " + row.value(name).map(Details::number).orElse("");
+    }
+
+    private static String number(double value) {
+        return String.format(Locale.ROOT, "%.4f", value);
     }
 }

@@ -39,6 +39,9 @@ import org.openstrawberry.workflows.steps.TrainerActivities.StepRequest;
 public final class OnlineDpo implements TrainingWorkflow {
     static final String GENERATE = "generate";
 
+    /** Why a run ended that was told to stop. */
+    static final String STOPPED = "stopped by request";
+
     /** Rows that queries can still see; older ones are in the run directory. */
     private static final int KEPT_ROWS = 200;
 
@@ -50,6 +53,7 @@ public final class OnlineDpo implements TrainingWorkflow {
     private RunSpec spec;
     private final RunRef run;
     private final TrainerHost trainer;
+    private final Optional<Integer> upTo;
     private final PhaseClock clock = new PhaseClock(Workflow::currentTimeMillis);
     private final List<IterationMetrics> rows = new ArrayList<>();
     private TrainingState state = TrainingState.fresh();
@@ -67,6 +71,7 @@ public final class OnlineDpo implements TrainingWorkflow {
         spec = input.spec();
         run = new RunRef(Workflow.getInfo().getWorkflowId(), input.runDirectory());
         trainer = new TrainerHost(run, input.carried().flatMap(Carried::trainer));
+        upTo = input.upTo();
         input.carried().ifPresent(carried -> {
             restore(carried.state());
             rows.addAll(carried.recent());
@@ -192,7 +197,9 @@ public final class OnlineDpo implements TrainingWorkflow {
 
     private Optional<String> reasonToStop(TrainingState reached) {
         return Convergence.reason(spec.until(), reached)
-                .or(() -> stopAsked ? Optional.of("stopped by request") : Optional.empty());
+                .or(() -> upTo.filter(end -> reached.iteration() >= end)
+                        .map(end -> "iteration " + reached.iteration() + " is as far as it was asked to go"))
+                .or(() -> stopAsked ? Optional.of(STOPPED) : Optional.empty());
     }
 
     private void restore(TrainingState known) {
@@ -275,7 +282,7 @@ public final class OnlineDpo implements TrainingWorkflow {
             Workflow.await(Workflow::isEveryHandlerFinished);
             List<IterationMetrics> recent = rows.subList(Math.max(0, rows.size() - CARRIED_ROWS), rows.size());
             Carried carried = new Carried(state, List.copyOf(recent), pauseAsked, trainer.queue());
-            Workflow.continueAsNew(new TrainingInput(spec, run.directory(), Optional.of(carried)));
+            Workflow.continueAsNew(new TrainingInput(spec, run.directory(), upTo, Optional.of(carried)));
         }
     }
 

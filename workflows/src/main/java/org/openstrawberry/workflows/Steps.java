@@ -12,6 +12,7 @@ import org.openstrawberry.workflows.steps.PromptActivities;
 import org.openstrawberry.workflows.steps.RankingActivities;
 import org.openstrawberry.workflows.steps.RewardActivities;
 import org.openstrawberry.workflows.steps.RunActivities;
+import org.openstrawberry.workflows.steps.SweepActivities;
 import org.openstrawberry.workflows.steps.TaskQueues;
 import org.openstrawberry.workflows.steps.ThoughtActivities;
 import org.openstrawberry.workflows.steps.TrainerActivities;
@@ -86,6 +87,10 @@ final class Steps {
 
     static RunActivities log() {
         return Workflow.newLocalActivityStub(RunActivities.class, small());
+    }
+
+    static SweepActivities sweep() {
+        return Workflow.newLocalActivityStub(SweepActivities.class, small());
     }
 
     private static ActivityOptions on(String queue, String summary) {

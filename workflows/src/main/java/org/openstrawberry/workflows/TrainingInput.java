@@ -9,13 +9,20 @@ import org.openstrawberry.config.RunSpec;
  *
  * @param spec the run's settings, every default filled in
  * @param runDirectory absolute path
+ * @param upTo the iteration that ends this execution, where its settings' rules don't end it before; a later execution goes on
+ *     from there, and ends as one that was never parted
  * @param carried what a longer run hands over when it continues as new; empty at a start, and then the run directory
  *     says where the run stands
  */
-public record TrainingInput(RunSpec spec, String runDirectory, Optional<Carried> carried) {
+public record TrainingInput(RunSpec spec, String runDirectory, Optional<Integer> upTo, Optional<Carried> carried) {
     /** A run's start, or its resumption from its directory. */
     public static TrainingInput start(RunSpec spec, String runDirectory) {
-        return new TrainingInput(spec, runDirectory, Optional.empty());
+        return new TrainingInput(spec, runDirectory, Optional.empty(), Optional.empty());
+    }
+
+    /** The same, ending after that iteration. */
+    public TrainingInput upTo(int iteration) {
+        return new TrainingInput(spec, runDirectory, Optional.of(iteration), carried);
     }
 
     /**

@@ -5,6 +5,7 @@ import io.temporal.testing.TestWorkflowEnvironment;
 import io.temporal.worker.Worker;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -24,6 +25,7 @@ import org.openstrawberry.workflows.steps.RunActivities;
 import org.openstrawberry.workflows.steps.RunRef;
 import org.openstrawberry.workflows.steps.Scores;
 import org.openstrawberry.workflows.steps.Step;
+import org.openstrawberry.workflows.steps.SweepActivities;
 import org.openstrawberry.workflows.steps.TaskQueues;
 import org.openstrawberry.workflows.steps.ThoughtActivities;
 import org.openstrawberry.workflows.steps.Thoughts;
@@ -38,11 +40,15 @@ final class FakeSteps
                 TrainerActivities,
                 EvaluationActivities,
                 RunActivities,
+                SweepActivities,
                 HostActivities {
     private static final String HOST = "trainer-1";
     private static final ArtifactRef FILE = new ArtifactRef("file", 1, "sha");
 
     private final ConcurrentLinkedQueue<String> calls = new ConcurrentLinkedQueue<>();
+    private final ConcurrentLinkedQueue<String> callsByRun = new ConcurrentLinkedQueue<>();
+    private final Map<String, TrainingState> states = new ConcurrentHashMap<>();
+    private final Map<String, RunResult> ended = new ConcurrentHashMap<>();
     private final ConcurrentLinkedQueue<Double> betas = new ConcurrentLinkedQueue<>();
     private final Set<String> runIds = ConcurrentHashMap.newKeySet();
     private final Set<String> failing = ConcurrentHashMap.newKeySet();
@@ -54,7 +60,7 @@ final class FakeSteps
     void register(TestWorkflowEnvironment temporal) {
         RunAttributes.types().forEach(temporal::registerSearchAttribute);
         Worker runs = temporal.newWorker(TaskQueues.RUNS);
-        runs.registerWorkflowImplementationTypes(OnlineDpo.class);
+        runs.registerWorkflowImplementationTypes(OnlineDpo.class, HyperparameterSearch.class);
         runs.registerActivitiesImplementations(this);
         for (String queue : List.of(TaskQueues.THOUGHTS, TaskQueues.REWARDS, TaskQueues.TRAINER, HOST)) {
             temporal.newWorker(queue).registerActivitiesImplementations(this);
@@ -92,9 +98,25 @@ final class FakeSteps
         acts.put(call, act);
     }
 
-    private void note(String call) {
+    /** Like {@link #calls}, each with its run's id before it. */
+    List<String> callsByRun() {
+        return List.copyOf(callsByRun);
+    }
+
+    private void note(RunRef run, String call) {
+        String byRun = run.id() + " " + call;
+        callsByRun.add(byRun);
+        perform(call);
+        act(byRun);
+    }
+
+    private void perform(String call) {
         calls.add(call);
         runIds.add(Activity.getExecutionContext().getInfo().getRunId());
+        act(call);
+    }
+
+    private void act(String call) {
         Runnable act = acts.remove(call);
         if (act != null) {
             act.run();
@@ -114,88 +136,111 @@ final class FakeSteps
 
     @Override
     public TrainingState open(RunRef run, RunSpec spec) {
-        note("open");
-        return TrainingState.fresh();
+        note(run, "open");
+        return states.getOrDefault(run.id(), TrainingState.fresh());
     }
 
     @Override
     public PromptBatch samplePrompts(PromptRequest request) {
-        note("sample " + request.iteration());
+        note(request.run(), "sample " + request.iteration());
         return new PromptBatch(request.iteration(), FILE, request.prompts());
     }
 
     @Override
     public Thoughts generate(ThoughtRequest request) {
         int iteration = request.prompts().iteration();
-        note("generate " + iteration + "/" + request.shard());
+        note(request.run(), "generate " + iteration + "/" + request.shard());
         return new Thoughts(iteration, request.shard(), FILE, 8, 64, 8, 0);
     }
 
     @Override
     public Scores score(ScoreRequest request) {
-        note("score " + request.thoughts().iteration() + "/"
-                + request.thoughts().shard());
+        note(
+                request.run(),
+                "score " + request.thoughts().iteration() + "/"
+                        + request.thoughts().shard());
         return new Scores(request.thoughts().iteration(), request.thoughts(), FILE, 8, 0, 4);
     }
 
     @Override
     public Pairs rankAndPair(RankingRequest request) {
-        note("pair " + request.prompts().iteration());
+        note(request.run(), "pair " + request.prompts().iteration());
         return new Pairs(request.prompts().iteration(), FILE, 2, 0, 0, 0);
     }
 
     @Override
     public WarmUp warmUp(RunRef run, int step) {
-        note("warm-up " + step);
+        note(run, "warm-up " + step);
         return new WarmUp(step + 100, 1);
     }
 
     @Override
     public void initialize(RunRef run) {
-        note("initialize");
+        note(run, "initialize");
     }
 
     @Override
     public Step dpoStep(StepRequest request) {
-        note("step " + request.pairs().iteration());
+        note(request.run(), "step " + request.pairs().iteration());
         betas.add(request.dpo().beta());
         return new Step(request.pairs().iteration(), FILE, true, Map.of("loss", 0.7, "objective/kl", 0.0), 0);
     }
 
     @Override
     public void refreshReference(RunRef run, int iteration, ReferenceSpec reference) {
-        note("refresh " + iteration);
+        note(run, "refresh " + iteration);
     }
 
     @Override
     public void checkpoint(RunRef run, int iteration, int bestIteration) {
-        note("checkpoint " + iteration);
+        note(run, "checkpoint " + iteration);
     }
 
     @Override
     public Export export(RunRef run, int iteration) {
-        note("export " + iteration);
+        note(run, "export " + iteration);
         return new Export("policy", "sha");
     }
 
     @Override
     public Evaluation evaluate(RunRef run, int iteration, EvaluationSpec evaluation) {
-        note("evaluate " + iteration);
+        note(run, "evaluate " + iteration);
         return new Evaluation(iteration, FILE, 0.5, Map.of("eval/accuracy", 0.5), 0);
     }
 
     @Override
     public void adjust(RunRef run, int iteration, Map<String, Object> changes) {
-        note("adjust " + iteration + " " + changes);
+        note(run, "adjust " + iteration + " " + changes);
     }
 
     @Override
     public void record(RunRef run, IterationMetrics metrics, TrainingState state) {
-        note("record " + metrics.iteration());
+        note(run, "record " + metrics.iteration());
+        states.put(run.id(), state);
     }
 
     @Override
     public void finish(RunRef run, RunResult result) {
-        note("finish");
+        note(run, "finish");
+        ended.put(run.directory(), result);
+    }
+
+    /** A trial is as good as its beta is high. */
+    @Override
+    public TrialStanding standing(StandingRequest request) {
+        return Optional.ofNullable(ended.get(request.directory()))
+                .map(result -> new TrialStanding(
+                        result.iteration() >= request.iterations(),
+                        result.iteration(),
+                        Optional.of(request.spec().dpo().beta())))
+                .orElse(new TrialStanding(false, 0, Optional.empty()));
+    }
+
+    @Override
+    public void recordResults(String directory, SweepResults results) {
+        perform("results "
+                + results.trials().stream()
+                        .filter(trial -> trial.state() == SweepResults.State.DONE)
+                        .count());
     }
 }

@@ -167,6 +167,8 @@ public final class TrainerSteps implements TrainerActivities, AutoCloseable {
         return tensors.call(() -> {
             PolicyState state = states.at(run, iteration);
             DurableFiles.replaceFolder(target, temporary -> base.export(temporary, state.policy()));
+            // The run ends here: without this, a process would hold the policy of every run that it ever worked on.
+            states.drop(run);
             return new Export(RunLayout.POLICY, Hashes.sha256(target.resolve("model.safetensors")));
         });
     }

@@ -45,11 +45,18 @@ public final class RunSetup {
      * @throws InvalidInputException naming what is wrong
      */
     public static void prepare(RunSpec spec, Path directory) {
+        prepare(spec, directory, new InputChecks());
+    }
+
+    /** The same for one of many runs, with what is known of the inputs of those before it. */
+    public static void prepare(RunSpec spec, Path directory, InputChecks checks) {
         Run run = new Run(directory, spec);
-        checkInputs(run);
+        if (checks.isNew(spec)) {
+            checkInputs(run);
+        }
         Path runFile = directory.resolve(RunLayout.RUN_FILE);
         try {
-            Inputs inputs = new Inputs(hashes(run));
+            Inputs inputs = new Inputs(hashes(run, checks));
             if (Files.exists(runFile)) {
                 checkUndamaged(directory, runFile);
                 List<Difference> changes = checkSame(spec, directory, runFile);
@@ -121,6 +128,14 @@ public final class RunSetup {
 
     /** How a run ended, if it did: its result is stored, the policy is what the result says, and no rule asks for more. */
     public static Optional<RunResult> finished(RunSpec spec, Path directory) {
+        return result(directory)
+                .filter(result -> record(directory, result.iteration())
+                        .flatMap(record -> Convergence.reason(spec.until(), record.state()))
+                        .isPresent());
+    }
+
+    /** How a run's last execution ended, if it did: its result is stored, and the policy is what the result says. */
+    static Optional<RunResult> result(Path directory) {
         Path file = directory.resolve(RunLayout.RESULT);
         Path policy = directory.resolve(RunLayout.POLICY).resolve("model.safetensors");
         if (!Files.exists(file) || !Files.exists(policy)) {
@@ -128,16 +143,18 @@ public final class RunSetup {
         }
         try {
             RunResult result = Json.read(file, RunResult.class);
-            Path record = directory.resolve(RunLayout.iterationRecord(result.iteration()));
-            return Hashes.sha256(policy).equals(result.policySha256())
-                            && Convergence.reason(
-                                            spec.until(),
-                                            Json.read(record, IterationRecord.class)
-                                                    .state())
-                                    .isPresent()
-                    ? Optional.of(result)
-                    : Optional.empty();
+            return Hashes.sha256(policy).equals(result.policySha256()) ? Optional.of(result) : Optional.empty();
         } catch (IOException | UncheckedIOException e) {
+            return Optional.empty(); // cut off by a crash: the run goes on and writes it again
+        }
+    }
+
+    /** Metrics and state after an iteration, where they are stored and can be read. */
+    static Optional<IterationRecord> record(Path directory, int iteration) {
+        Path file = directory.resolve(RunLayout.iterationRecord(iteration));
+        try {
+            return Files.exists(file) ? Optional.of(Json.read(file, IterationRecord.class)) : Optional.empty();
+        } catch (UncheckedIOException e) {
             return Optional.empty(); // cut off by a crash: the run goes on and writes it again
         }
     }
@@ -213,7 +230,7 @@ public final class RunSetup {
         return differences;
     }
 
-    private static int lastRecorded(Path directory) {
+    static int lastRecorded(Path directory) {
         int iteration = 0;
         while (Files.exists(directory.resolve(RunLayout.iterationRecord(iteration + 1)))) {
             iteration++;
@@ -243,7 +260,7 @@ public final class RunSetup {
     }
 
     /** By the file's place in the run directory where it lies there, else by its absolute path. */
-    private static Map<String, String> hashes(Run run) throws IOException {
+    private static Map<String, String> hashes(Run run, InputChecks checks) throws IOException {
         RunSpec spec = run.spec();
         Map<String, String> hashes = new LinkedHashMap<>();
         List<Path> files = new ArrayList<>();
@@ -259,7 +276,7 @@ public final class RunSetup {
         for (Path file : files) {
             Path absolute = file.toAbsolutePath();
             String name = absolute.startsWith(root) ? root.relativize(absolute).toString() : absolute.toString();
-            hashes.put(name, Hashes.sha256(file));
+            hashes.put(name, checks.sha256(absolute));
         }
         return hashes;
     }
