@@ -4,8 +4,6 @@ import com.fasterxml.jackson.databind.PropertyNamingStrategies.KebabCaseStrategy
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import java.time.Duration;
 import java.util.Optional;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 
 /**
  * When a run ends: at the first of these that is reached.
@@ -27,8 +25,6 @@ public record UntilSpec(
         Optional<Double> klAbove,
         Optional<String> wallTime) {
 
-    private static final Pattern DURATION = Pattern.compile("([1-9][0-9]{0,8})([smhd])");
-
     /** Checks every range. */
     public UntilSpec {
         Check.atLeast(1, "iterations", iterations);
@@ -45,14 +41,8 @@ public record UntilSpec(
     }
 
     private static Duration duration(String text) {
-        Matcher matcher = DURATION.matcher(text);
-        Check.that(matcher.matches(), "wall-time", "a whole number and s, m, h or d, such as 90m", text);
-        long amount = Long.parseLong(matcher.group(1));
-        return switch (matcher.group(2)) {
-            case "s" -> Duration.ofSeconds(amount);
-            case "m" -> Duration.ofMinutes(amount);
-            case "h" -> Duration.ofHours(amount);
-            default -> Duration.ofDays(amount);
-        };
+        Optional<Duration> duration = Durations.parse(text);
+        Check.that(duration.isPresent(), "wall-time", Durations.EXPECTED, text);
+        return duration.orElseThrow();
     }
 }

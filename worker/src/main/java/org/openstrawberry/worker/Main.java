@@ -30,6 +30,8 @@ import picocli.CommandLine.Command;
             SteeringCommands.Stop.class,
             SteeringCommands.Adjust.class,
             SteeringCommands.Result.class,
+            ForkCommand.class,
+            ScheduleCommand.class,
             ModelCommand.class,
             DataCommand.class,
             AutoComplete.GenerateCompletion.class

@@ -7,6 +7,7 @@ import io.temporal.client.WorkflowNotFoundException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
+import org.openstrawberry.activities.run.RunSetup;
 import org.openstrawberry.activities.store.RunLayout;
 import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.workflows.client.RunHandle;
@@ -53,7 +54,7 @@ abstract class RunCommand implements Callable<Integer> {
     private void refuseEmbedded() {
         Path directory = Path.of(id);
         if (Files.exists(directory.resolve(RunLayout.RUN_FILE))
-                && RunPreparation.serverOf(directory).isEmpty()) {
+                && RunSetup.serverOf(directory).isEmpty()) {
             throw new InvalidInputException(directory
                     + ": is an embedded run, whose server lives in its own process; expected the id of a run that was"
                     + " started with --server");

@@ -2,14 +2,11 @@ package org.openstrawberry.worker;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.openstrawberry.activities.run.InputChecks;
 import org.openstrawberry.activities.run.RunSetup;
-import org.openstrawberry.activities.store.DurableFiles;
 import org.openstrawberry.activities.store.RunLock;
 import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.config.RunFile;
@@ -25,8 +22,6 @@ import org.openstrawberry.workflows.client.Strawberry.OnRunning;
  */
 record RunPreparation(RunSpec spec, Path directory) {
     private static final String SHIPPED = "letter-count";
-    /** Says which server a run is on, so that no other one works on its directory. */
-    private static final String SERVER = "server.txt";
 
     /**
      * Reads a run file, or the shipped one, which it copies into the run directory with its data.
@@ -52,19 +47,9 @@ record RunPreparation(RunSpec spec, Path directory) {
         return path.toAbsolutePath().normalize();
     }
 
-    /** The server that works on the directory, if one does. */
-    static Optional<String> serverOf(Path directory) {
-        Path file = directory.resolve(SERVER);
-        try {
-            return Files.exists(file) ? Optional.of(Files.readString(file).strip()) : Optional.empty();
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-    }
-
     /** Refuses a directory that a server's workers write into. */
     void requireNoServer() {
-        serverOf(directory).ifPresent(server -> {
+        RunSetup.serverOf(directory).ifPresent(server -> {
             throw new InvalidInputException(directory + ": the run is on the Temporal server " + server
                     + "; expected --server, or another --run-dir");
         });
@@ -85,13 +70,13 @@ record RunPreparation(RunSpec spec, Path directory) {
     }
 
     /** Prepares the directory for a run on a server. The caller holds the run's lock. */
-    void prepareOn(Strawberry strawberry, String id, InputChecks checks) throws IOException {
+    void prepareOn(Strawberry strawberry, String id, InputChecks checks) {
         String place = strawberry.address() + " as " + id;
-        serverOf(directory).filter(other -> !other.equals(place)).ifPresent(other -> {
+        RunSetup.serverOf(directory).filter(other -> !other.equals(place)).ifPresent(other -> {
             throw new InvalidInputException(
                     directory + ": the run is on the Temporal server " + other + ", found " + place);
         });
         RunSetup.prepare(spec, directory, checks);
-        DurableFiles.replace(directory.resolve(SERVER), temporary -> Files.writeString(temporary, place + "\n"));
+        RunSetup.claim(directory, strawberry.address(), id);
     }
 }

@@ -8,6 +8,8 @@ import io.temporal.worker.WorkerFactoryOptions;
 import io.temporal.worker.WorkerOptions;
 import java.time.Duration;
 import java.util.EnumSet;
+import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
@@ -45,53 +47,63 @@ final class RunWorkers implements AutoCloseable {
     /** The only process of its server: nothing is kept from anybody. */
     private static final WorkerSpec ALONE = new WorkerSpec(new Counts(64, 64, 64), new Counts(2, 2, 2));
 
-    private final WorkerFactory factory;
+    /** How long a process that is told to end still says so to whoever sends it a step. */
+    private static final Duration FAREWELL = Duration.ofSeconds(5);
+
+    private final String host = TaskQueues.TRAINER + "-" + UUID.randomUUID();
+    private final WorkerFactory shared;
+    /** The task queue of this process alone, which is closed last. */
+    private final WorkerFactory own;
+
+    private final boolean trains;
     private final Tensors tensors = new Tensors();
     private final TrainerSteps trainer;
     private final StepInterceptor interceptor;
 
     /** Workers of all roles for a server in this process. */
     RunWorkers(WorkflowClient client, MeterRegistry meters, Function<RewardSpec, Reward> rewards) {
-        this(client, meters, rewards, EnumSet.allOf(Role.class), ALONE);
+        this(client, meters, rewards, EnumSet.allOf(Role.class), ALONE, Optional.empty());
     }
 
+    /** @param server its address, for the marks in run directories; empty where it is in this process */
     RunWorkers(
             WorkflowClient client,
             MeterRegistry meters,
             Function<RewardSpec, Reward> rewards,
             Set<Role> roles,
-            WorkerSpec tuning) {
+            WorkerSpec tuning,
+            Optional<String> server) {
         Runs runs = new Runs();
         PolicyStates states = new PolicyStates();
         Counts slots = tuning.slots();
         Counts pollers = tuning.pollers();
         trainer = new TrainerSteps(runs, tensors, states);
         interceptor = new StepInterceptor(meters);
-        factory = WorkerFactory.newInstance(
-                client,
-                WorkerFactoryOptions.newBuilder()
-                        .setWorkerInterceptors(interceptor)
-                        .build());
-        Worker workflows = factory.newWorker(TaskQueues.RUNS);
+        trains = roles.contains(Role.TRAINER);
+        WorkerFactoryOptions surrounded = WorkerFactoryOptions.newBuilder()
+                .setWorkerInterceptors(interceptor)
+                .build();
+        shared = WorkerFactory.newInstance(client, surrounded);
+        own = WorkerFactory.newInstance(client, surrounded);
+        Worker workflows = shared.newWorker(TaskQueues.RUNS);
         workflows.registerWorkflowImplementationTypes(OnlineDpo.class, HyperparameterSearch.class);
         workflows.registerActivitiesImplementations(
-                new PromptSteps(runs), new RankingSteps(runs), new RunSteps(runs), new SweepSteps());
+                new PromptSteps(runs), new RankingSteps(runs), new RunSteps(runs, server), new SweepSteps());
         if (roles.contains(Role.THOUGHTS)) {
-            factory.newWorker(TaskQueues.THOUGHTS, options(slots.thoughts(), pollers.thoughts()))
+            shared.newWorker(TaskQueues.THOUGHTS, options(slots.thoughts(), pollers.thoughts()))
                     .registerActivitiesImplementations(new ThoughtSteps(runs, tensors, states));
         }
         if (roles.contains(Role.REWARDS)) {
-            factory.newWorker(TaskQueues.REWARDS, options(slots.rewards(), pollers.rewards()))
+            shared.newWorker(TaskQueues.REWARDS, options(slots.rewards(), pollers.rewards()))
                     .registerActivitiesImplementations(new RewardSteps(runs, rewards));
         }
-        if (roles.contains(Role.TRAINER)) {
-            String own = TaskQueues.TRAINER + "-" + UUID.randomUUID();
-            HostSteps host = new HostSteps(own);
+        if (trains) {
+            HostSteps hosting = new HostSteps(host);
             WorkerOptions options = options(slots.trainer(), pollers.trainer());
-            factory.newWorker(TaskQueues.TRAINER, options).registerActivitiesImplementations(host);
-            factory.newWorker(own, options)
+            shared.newWorker(TaskQueues.TRAINER, options).registerActivitiesImplementations(hosting);
+            own.newWorker(host, options)
                     .registerActivitiesImplementations(
-                            host, trainer, new EvaluationSteps(runs, tensors, states, rewards));
+                            hosting, trainer, new EvaluationSteps(runs, tensors, states, rewards));
         }
     }
 
@@ -105,20 +117,32 @@ final class RunWorkers implements AutoCloseable {
                 .build();
     }
 
-    /** Finishes the steps under way, takes no new ones. */
-    void drain() {
+    /** Finishes the steps under way and takes no new ones; runs that are trained here are told to go elsewhere. */
+    void drain() throws InterruptedException {
+        interceptor.refuse(host);
+        end(shared);
+        if (trains) {
+            Thread.sleep(FAREWELL.toMillis());
+            end(own);
+        }
+    }
+
+    private static void end(WorkerFactory factory) {
         factory.shutdown();
         factory.awaitTermination(Long.MAX_VALUE / 2, TimeUnit.MILLISECONDS);
     }
 
     void start() {
-        factory.start();
+        shared.start();
+        if (trains) {
+            own.start();
+        }
     }
 
     @Override
     public void close() {
-        factory.shutdownNow();
-        factory.awaitTermination(10, TimeUnit.SECONDS);
+        List.of(shared, own).forEach(WorkerFactory::shutdownNow);
+        List.of(shared, own).forEach(factory -> factory.awaitTermination(10, TimeUnit.SECONDS));
         trainer.close();
         tensors.close();
         interceptor.close();

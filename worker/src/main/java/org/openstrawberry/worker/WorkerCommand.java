@@ -71,7 +71,8 @@ final class WorkerCommand implements Callable<Integer> {
                         new SimpleMeterRegistry(),
                         reward -> Verifiers.of(reward.verifier()),
                         chosen,
-                        tuning)) {
+                        tuning,
+                        Optional.of(temporal.address()))) {
             workers.start();
             System.out.println("Working on " + temporal.address() + " as "
                     + chosen.toString().toLowerCase(Locale.ROOT));

@@ -69,7 +69,8 @@ public final class OnlineDpo implements TrainingWorkflow {
     @WorkflowInit
     public OnlineDpo(TrainingInput input) {
         spec = input.spec();
-        run = new RunRef(Workflow.getInfo().getWorkflowId(), input.runDirectory());
+        String id = Workflow.getInfo().getWorkflowId();
+        run = new RunRef(id, input.directoryOf(id));
         trainer = new TrainerHost(run, input.carried().flatMap(Carried::trainer));
         upTo = input.upTo();
         input.carried().ifPresent(carried -> {

@@ -2,6 +2,7 @@ package org.openstrawberry.workflows;
 
 import io.temporal.api.enums.v1.TimeoutType;
 import io.temporal.failure.ActivityFailure;
+import io.temporal.failure.ApplicationFailure;
 import io.temporal.failure.TimeoutFailure;
 import java.util.Optional;
 import java.util.Set;
@@ -10,13 +11,14 @@ import java.util.function.Function;
 import org.openstrawberry.config.EvaluationSpec;
 import org.openstrawberry.workflows.steps.Attempts;
 import org.openstrawberry.workflows.steps.Evaluation;
+import org.openstrawberry.workflows.steps.HostActivities;
 import org.openstrawberry.workflows.steps.RunRef;
 import org.openstrawberry.workflows.steps.TrainerActivities;
 
 /**
  * The process that holds the run's policy in memory. Its steps go to that process's own task queue under a lease. A step
  * that falls silent may mean that the process is dead, or that the server was down; so the process is asked before its
- * lease goes to another, which would have to rebuild the policy first.
+ * lease goes to another, which would have to rebuild the policy first. A process that is told to end says so by itself.
  */
 final class TrainerHost {
     private static final Set<TimeoutType> SILENCE =
@@ -58,10 +60,11 @@ final class TrainerHost {
             try {
                 return step.apply(host);
             } catch (ActivityFailure e) {
-                if (!isSilence(e) || silences == Attempts.OF_SILENCE) {
+                boolean ending = isEnding(e);
+                if (!(ending || isSilence(e)) || silences == Attempts.OF_SILENCE) {
                     throw e;
                 }
-                if (!answers(host)) {
+                if (ending || !answers(host)) {
                     queue = Optional.empty();
                 }
             }
@@ -84,6 +87,11 @@ final class TrainerHost {
             }
             throw e;
         }
+    }
+
+    private static boolean isEnding(ActivityFailure failure) {
+        return failure.getCause() instanceof ApplicationFailure refusal
+                && refusal.getType().equals(HostActivities.ENDING);
     }
 
     private static boolean isSilence(ActivityFailure failure) {

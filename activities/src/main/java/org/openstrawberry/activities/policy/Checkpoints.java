@@ -65,6 +65,26 @@ public final class Checkpoints {
         return runDirectory.resolve(RunLayout.checkpoint(iteration)).resolve(POLICY);
     }
 
+    /**
+     * The files of an iteration's checkpoint, relative to the run directory, each with its SHA-256.
+     *
+     * @return empty where it is missing or damaged
+     */
+    public Map<String, String> files(int iteration) throws IOException {
+        String checkpoint = RunLayout.checkpoint(iteration);
+        Optional<CheckpointInfo> info = info(checkpoint);
+        Map<String, String> files = new LinkedHashMap<>();
+        if (info.isPresent()) {
+            info.get().files().forEach((name, hash) -> {
+                if (!name.equals(FIRST_POLICY)) {
+                    files.put(checkpoint + "/" + name, hash);
+                }
+            });
+            files.put(checkpoint + "/" + STATE, Hashes.sha256(file(checkpoint, STATE)));
+        }
+        return files;
+    }
+
     Path file(String checkpoint, String name) {
         return runDirectory.resolve(checkpoint).resolve(name);
     }

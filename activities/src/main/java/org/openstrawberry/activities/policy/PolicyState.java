@@ -109,6 +109,7 @@ public final class PolicyState implements AutoCloseable {
     /** The step of the next iteration. The policy changes; the iteration is then this state's. */
     DpoStep step(List<PreferencePair> pairs, DpoSpec dpo, OptimizerSpec spec, double learningRate) {
         torn = true;
+        optimizer.use(Settings.of(spec)); // of this step: they may have changed since the run began
         DpoStep step = new DpoTrainer(decoder)
                 .step(
                         policy,

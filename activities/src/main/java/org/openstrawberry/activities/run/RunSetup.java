@@ -36,7 +36,8 @@ public final class RunSetup {
     /** How the inputs looked at the start: SHA-256 by path. */
     record Inputs(@JsonProperty(required = true) Map<String, String> files) {}
 
-    record Change(String key, String from, String to) {}
+    /** A setting that is not what it was, values as JSON. */
+    public record Change(String key, String from, String to) {}
 
     /**
      * Checks the inputs and makes the directory a run directory of these settings; or, where it is one already, checks
@@ -56,7 +57,7 @@ public final class RunSetup {
         }
         Path runFile = directory.resolve(RunLayout.RUN_FILE);
         try {
-            Inputs inputs = new Inputs(hashes(run, checks));
+            Inputs inputs = inputs(run, checks);
             if (Files.exists(runFile)) {
                 checkUndamaged(directory, runFile);
                 List<Difference> changes = checkSame(spec, directory, runFile);
@@ -64,19 +65,34 @@ public final class RunSetup {
                 run.store().sweep();
                 recordChanges(directory, changes);
             } else {
-                replace(directory.resolve(RunLayout.INPUTS), Json.line(inputs) + "\n");
+                writeInputs(inputs, directory);
             }
-            String text = RunFile.toYaml(spec, directory);
-            if (!Files.exists(runFile) || !Files.readString(runFile).equals(text)) {
-                Files.deleteIfExists(directory.resolve(RunLayout.RUN_FILE_HASH));
-                replace(runFile, text);
-            }
-            replace(
-                    directory.resolve(RunLayout.RUN_FILE_HASH),
-                    Hashes.sha256(runFile) + "  " + RunLayout.RUN_FILE + "\n");
+            writeRunFile(RunFile.toYaml(spec, directory), directory);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    /**
+     * Checks the inputs of a run that has no directory yet.
+     *
+     * @throws InvalidInputException naming what is wrong
+     */
+    public static void check(RunSpec spec) {
+        checkInputs(new Run(Path.of(""), spec));
+    }
+
+    static void writeRunFile(String text, Path directory) throws IOException {
+        Path runFile = directory.resolve(RunLayout.RUN_FILE);
+        if (!Files.exists(runFile) || !Files.readString(runFile).equals(text)) {
+            Files.deleteIfExists(directory.resolve(RunLayout.RUN_FILE_HASH));
+            replace(runFile, text);
+        }
+        replace(directory.resolve(RunLayout.RUN_FILE_HASH), Hashes.sha256(runFile) + "  " + RunLayout.RUN_FILE + "\n");
+    }
+
+    static void writeInputs(Inputs inputs, Path directory) throws IOException {
+        replace(directory.resolve(RunLayout.INPUTS), Json.line(inputs) + "\n");
     }
 
     /**
@@ -93,13 +109,38 @@ public final class RunSetup {
         }
     }
 
+    /** The server that works on the directory, and the run's id there, if one does. */
+    public static Optional<String> serverOf(Path directory) {
+        Path file = directory.resolve(RunLayout.SERVER);
+        try {
+            return Files.exists(file) ? Optional.of(Files.readString(file).strip()) : Optional.empty();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /**
+     * Marks the directory as that of a run on a server, unless it is marked already.
+     *
+     * @param address of the server, in words
+     */
+    public static void claim(Path directory, String address, String id) {
+        if (serverOf(directory).isEmpty()) {
+            try {
+                replace(directory.resolve(RunLayout.SERVER), address + " as " + id + "\n");
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
+    }
+
     private static void replace(Path file, String text) throws IOException {
         if (!Files.exists(file) || !Files.readString(file).equals(text)) {
             DurableFiles.replace(file, temporary -> Files.writeString(temporary, text));
         }
     }
 
-    private static void checkUndamaged(Path directory, Path runFile) throws IOException {
+    static void checkUndamaged(Path directory, Path runFile) throws IOException {
         Path hash = directory.resolve(RunLayout.RUN_FILE_HASH);
         if (Files.exists(hash)) {
             String found = Hashes.sha256(runFile);
@@ -238,7 +279,8 @@ public final class RunSetup {
         return iteration;
     }
 
-    private static Inputs inputs(Path file) {
+    static Inputs inputsAtStart(Path directory) {
+        Path file = directory.resolve(RunLayout.INPUTS);
         try {
             return Json.read(file, Inputs.class);
         } catch (UncheckedIOException | IllegalArgumentException e) {
@@ -248,8 +290,7 @@ public final class RunSetup {
     }
 
     private static void checkSameInputs(Path directory, Inputs now) {
-        Path file = directory.resolve(RunLayout.INPUTS);
-        Inputs then = inputs(file);
+        Inputs then = inputsAtStart(directory);
         now.files().forEach((path, hash) -> {
             if (!hash.equals(then.files().get(path))) {
                 throw new InvalidInputException(
@@ -260,7 +301,7 @@ public final class RunSetup {
     }
 
     /** By the file's place in the run directory where it lies there, else by its absolute path. */
-    private static Map<String, String> hashes(Run run, InputChecks checks) throws IOException {
+    static Inputs inputs(Run run, InputChecks checks) throws IOException {
         RunSpec spec = run.spec();
         Map<String, String> hashes = new LinkedHashMap<>();
         List<Path> files = new ArrayList<>();
@@ -278,6 +319,6 @@ public final class RunSetup {
             String name = absolute.startsWith(root) ? root.relativize(absolute).toString() : absolute.toString();
             hashes.put(name, checks.sha256(absolute));
         }
-        return hashes;
+        return new Inputs(hashes);
     }
 }

@@ -14,6 +14,7 @@ import org.openstrawberry.activities.store.DurableFiles;
 import org.openstrawberry.activities.store.Json;
 import org.openstrawberry.activities.store.MetricsLog;
 import org.openstrawberry.activities.store.RunLayout;
+import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.config.RunSpec;
 import org.openstrawberry.workflows.IterationMetrics;
 import org.openstrawberry.workflows.RunResult;
@@ -24,19 +25,32 @@ import org.openstrawberry.workflows.steps.RunRef;
 /** Keeps the run's log in its directory, and reads from it where the run stands. */
 public final class RunSteps implements RunActivities {
     private final Runs runs;
+    private final Optional<String> server;
 
-    public RunSteps(Runs runs) {
+    /** @param server the Temporal server that the worker serves; empty where it is in this process */
+    public RunSteps(Runs runs, Optional<String> server) {
         this.runs = runs;
+        this.server = server;
     }
 
     @Override
     public TrainingState open(RunRef ref, RunSpec spec) {
         RunSetup.prepareOnce(spec, Path.of(ref.directory()));
+        server.ifPresent(address -> RunSetup.claim(Path.of(ref.directory()), address, ref.id()));
         Run run = runs.open(ref);
         List<IterationRecord> done = unbroken(run.store());
         Checkpoints checkpoints = new Checkpoints(run.directory());
         int last = done.isEmpty() ? 0 : done.size() - 1;
-        int standing = replayable(run.store(), checkpoints.newestWhole(last), last);
+        Optional<Integer> checkpoint = checkpoints.newestWhole(last);
+        int standing = replayable(run.store(), checkpoint, last);
+        Fork.lineage(run.directory())
+                .filter(fork -> checkpoint.isEmpty() || standing < fork.iteration())
+                .ifPresent(fork -> {
+                    // Done again here, those iterations would be none of the parent's.
+                    throw new InvalidInputException(run.directory() + ": damaged; what is whole leads to iteration "
+                            + (checkpoint.isEmpty() ? "none" : standing) + ", expected at least " + fork.iteration()
+                            + ", where it was forked; fork " + fork.parent() + " again");
+                });
         new MetricsLog(run.directory())
                 .mend(done.stream()
                         .limit(standing + 1L)

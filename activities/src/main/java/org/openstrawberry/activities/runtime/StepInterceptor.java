@@ -10,12 +10,15 @@ import io.temporal.failure.ApplicationFailure;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Locale;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.workflows.steps.Attempts;
+import org.openstrawberry.workflows.steps.HostActivities;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -29,6 +32,7 @@ public final class StepInterceptor extends WorkerInterceptorBase implements Auto
     private static final Duration HEARTBEAT = Duration.ofSeconds(2);
 
     private final MeterRegistry meters;
+    private final Set<String> closed = ConcurrentHashMap.newKeySet();
     private final ScheduledExecutorService heartbeats = Executors.newSingleThreadScheduledExecutor(work -> {
         Thread thread = new Thread(work, "heartbeats");
         thread.setDaemon(true);
@@ -38,6 +42,11 @@ public final class StepInterceptor extends WorkerInterceptorBase implements Auto
     /** @param meters where the steps' times go */
     public StepInterceptor(MeterRegistry meters) {
         this.meters = meters;
+    }
+
+    /** From now on refuses steps that come by this task queue, so that another process is asked. */
+    public void refuse(String taskQueue) {
+        closed.add(taskQueue);
     }
 
     @Override
@@ -53,6 +62,7 @@ public final class StepInterceptor extends WorkerInterceptorBase implements Auto
     private final class Surrounded extends ActivityInboundCallsInterceptorBase {
         private String step = "";
         private int attempt;
+        private String taskQueue = "";
         private Runnable heartbeat = () -> {};
 
         Surrounded(ActivityInboundCallsInterceptor next) {
@@ -63,6 +73,7 @@ public final class StepInterceptor extends WorkerInterceptorBase implements Auto
         public void init(ActivityExecutionContext context) {
             step = context.getInfo().getActivityType().toLowerCase(Locale.ROOT);
             attempt = context.getInfo().getAttempt();
+            taskQueue = context.getInfo().getActivityTaskQueue();
             if (!context.getInfo().isLocal()) {
                 heartbeat = () -> heartbeat(context);
             }
@@ -71,6 +82,9 @@ public final class StepInterceptor extends WorkerInterceptorBase implements Auto
 
         @Override
         public ActivityOutput execute(ActivityInput input) {
+            if (closed.contains(taskQueue)) {
+                throw ApplicationFailure.newNonRetryableFailure("this process is ending", HostActivities.ENDING);
+            }
             ScheduledFuture<?> beating = heartbeats.scheduleWithFixedDelay(
                     heartbeat, HEARTBEAT.toMillis(), HEARTBEAT.toMillis(), TimeUnit.MILLISECONDS);
             long start = System.nanoTime();

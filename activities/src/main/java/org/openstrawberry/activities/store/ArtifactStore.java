@@ -11,6 +11,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.security.DigestOutputStream;
 import java.security.MessageDigest;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
@@ -24,7 +25,8 @@ import org.openstrawberry.workflows.steps.ArtifactRef;
  * moved aside and counts as absent.
  */
 public final class ArtifactStore {
-    private static final String HASH = ".sha256";
+    /** What the name of an artifact's hash ends with. */
+    public static final String HASH = ".sha256";
     /** How long a file may stand without its hash before it counts as left by a crash. */
     private static final int HASH_WAIT_MS = 1_000;
 
@@ -72,6 +74,41 @@ public final class ArtifactStore {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    /**
+     * The artifact of that name, which must be there and whole; leaves a damaged one where it is.
+     *
+     * @throws DamagedArtifactException naming the file, what was found and what expected
+     */
+    public ArtifactRef require(String path) {
+        Path file = root.resolve(path);
+        Path hash = hashOf(file);
+        try {
+            String expected = Files.readString(hash, StandardCharsets.US_ASCII).split(" ", 2)[0];
+            return new ArtifactRef(path, Files.size(file), requireHash(file, expected));
+        } catch (NoSuchFileException e) {
+            Path missing = Files.exists(hash) ? file : hash;
+            throw new DamagedArtifactException(missing + ": missing, expected an artifact and its SHA-256 beside it");
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static String requireHash(Path file, String expected) throws IOException {
+        String found = Hashes.sha256(file);
+        if (!found.equals(expected)) {
+            throw new DamagedArtifactException(file + ": SHA-256 is " + found + ", expected " + expected);
+        }
+        return found;
+    }
+
+    /** The artifacts in a folder of the run: the files that a hash lies beside, damaged or not. */
+    public List<String> artifacts(String folder) throws IOException {
+        return DurableFiles.list(root.resolve(folder)).stream()
+                .filter(file -> Files.exists(hashOf(file)))
+                .map(file -> folder + "/" + file.getFileName())
+                .toList();
     }
 
     /**
@@ -124,10 +161,7 @@ public final class ArtifactStore {
             if (length != ref.length()) {
                 throw new DamagedArtifactException(file + ": has " + length + " bytes, expected " + ref.length());
             }
-            String found = Hashes.sha256(file);
-            if (!found.equals(ref.sha256())) {
-                throw new DamagedArtifactException(file + ": SHA-256 is " + found + ", expected " + ref.sha256());
-            }
+            requireHash(file, ref.sha256());
             return file;
         } catch (NoSuchFileException e) {
             throw new DamagedArtifactException(file + ": missing, expected " + ref.length() + " bytes");

@@ -6,6 +6,7 @@ import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
@@ -107,6 +108,34 @@ public final class DurableFiles {
         } finally {
             deleteFolder(temporary);
         }
+    }
+
+    /**
+     * Makes a file that is never changed in place appear under a second name: a hard link where the file systems allow
+     * one, else a copy, forced to disk. The folder of the new name is forced by {@link #publishPrepared}.
+     */
+    public static void share(Path file, Path name) throws IOException {
+        Files.createDirectories(parentOf(name));
+        try {
+            Files.createLink(name, file);
+        } catch (NoSuchFileException e) {
+            throw e;
+        } catch (FileSystemException | UnsupportedOperationException e) {
+            log.debug("{} can't be linked; copied", file, e);
+            Files.copy(file, name);
+            sync(name);
+        }
+    }
+
+    /** Gives a folder, whose files are on disk already, its name: its folders are forced to disk, then it is renamed. */
+    public static void publishPrepared(Path folder, Path target) throws IOException {
+        try (Stream<Path> walk = Files.walk(folder)) {
+            for (Path inner : walk.filter(Files::isDirectory).toList()) {
+                sync(inner);
+            }
+        }
+        Files.move(folder, target, StandardCopyOption.ATOMIC_MOVE);
+        sync(parentOf(target));
     }
 
     /** Replaces a folder. Between its two renames the target is absent, never half there. */

@@ -20,6 +20,10 @@ public final class RunLayout {
     public static final String POLICY = "policy";
     /** The processes' log. */
     public static final String LOG = "log";
+    /** Says which server a run is on, so that no other one works on its directory. */
+    public static final String SERVER = "server.txt";
+    /** Where a forked run comes from. */
+    public static final String FORK = "fork.json";
     /** Held by the process that works on the run. */
     public static final String LOCK = ".lock";
     /** States of the policy. */

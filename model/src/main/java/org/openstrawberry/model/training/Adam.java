@@ -10,12 +10,21 @@ import org.openstrawberry.model.transformer.Tensors;
 
 /** Adam (arXiv 1412.6980, algorithm 1) and AdamW (arXiv 1711.05101, algorithm 2), in PyTorch's order of operations. */
 final class Adam implements Optimizer {
-    private final OptimizerSettings settings;
+    private OptimizerSettings settings;
     private final OptimizerState state;
 
     Adam(OptimizerSettings settings, NDManager parent) {
         this.settings = settings;
         this.state = new OptimizerState(parent);
+    }
+
+    @Override
+    public void use(OptimizerSettings next) {
+        if (next.kind() == OptimizerSettings.Kind.SGD) {
+            throw new IllegalArgumentException(
+                    "kind: found " + next.kind() + ", but the memory is of " + settings.kind());
+        }
+        settings = next;
     }
 
     @Override

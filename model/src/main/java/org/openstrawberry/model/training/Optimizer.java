@@ -21,6 +21,13 @@ public sealed interface Optimizer extends AutoCloseable permits Adam, Sgd {
     }
 
     /**
+     * Goes by other settings from the next update on, with the memory that it has.
+     *
+     * @throws IllegalArgumentException if they are of another kind, whose memory is another
+     */
+    void use(OptimizerSettings settings);
+
+    /**
      * One update.
      *
      * @param weights changed in place

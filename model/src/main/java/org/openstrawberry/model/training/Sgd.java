@@ -10,12 +10,21 @@ import org.openstrawberry.model.transformer.Tensors;
 
 /** Stochastic gradient descent, with momentum where wanted, in PyTorch's order of operations. */
 final class Sgd implements Optimizer {
-    private final OptimizerSettings settings;
+    private OptimizerSettings settings;
     private final OptimizerState state;
 
     Sgd(OptimizerSettings settings, NDManager parent) {
         this.settings = settings;
         this.state = new OptimizerState(parent);
+    }
+
+    @Override
+    public void use(OptimizerSettings next) {
+        if (next.kind() != OptimizerSettings.Kind.SGD) {
+            throw new IllegalArgumentException(
+                    "kind: found " + next.kind() + ", but the memory is of " + settings.kind());
+        }
+        settings = next;
     }
 
     @Override

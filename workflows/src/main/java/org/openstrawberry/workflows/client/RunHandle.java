@@ -52,20 +52,23 @@ public final class RunHandle {
      * @throws WorkflowExecutionAlreadyStarted if a workflow of that id is running
      */
     public static RunHandle start(WorkflowClient client, String id, TrainingInput input) {
-        TrainingWorkflow workflow = client.newWorkflowStub(
-                TrainingWorkflow.class,
-                WorkflowOptions.newBuilder()
-                        .setWorkflowId(id)
-                        .setTaskQueue(TaskQueues.RUNS)
-                        .setStaticSummary("online DPO: " + input.spec().name())
-                        .setStaticDetails("Run directory: `" + input.runDirectory() + "`")
-                        .setMemo(Map.of("runDirectory", input.runDirectory()))
-                        .setTypedSearchAttributes(SearchAttributes.newBuilder()
-                                .set(RunAttributes.TASK, input.spec().name())
-                                .build())
-                        .build());
+        TrainingWorkflow workflow = client.newWorkflowStub(TrainingWorkflow.class, options(id, input));
         WorkflowClient.start(workflow::train, input);
         return new RunHandle(client, id);
+    }
+
+    /** What every run is started with, by whomever. */
+    static WorkflowOptions options(String id, TrainingInput input) {
+        return WorkflowOptions.newBuilder()
+                .setWorkflowId(id)
+                .setTaskQueue(TaskQueues.RUNS)
+                .setStaticSummary("online DPO: " + input.spec().name())
+                .setStaticDetails("Run directory: `" + input.runDirectory() + "`")
+                .setMemo(Map.of("runDirectory", input.runDirectory()))
+                .setTypedSearchAttributes(SearchAttributes.newBuilder()
+                        .set(RunAttributes.TASK, input.spec().name())
+                        .build())
+                .build();
     }
 
     /** A run that was started before, by whomever. */
@@ -82,7 +85,7 @@ public final class RunHandle {
         try {
             return workflow.progress();
         } catch (WorkflowNotFoundException e) {
-            throw new InvalidInputException(stub.getExecution().getWorkflowId() + ": no such run on this server", e);
+            throw new InvalidInputException(id() + ": no such run on this server", e);
         }
     }
 
@@ -135,19 +138,35 @@ public final class RunHandle {
      * @throws InvalidInputException if the server has no such run
      */
     public RunHandle restart() {
-        String id = stub.getExecution().getWorkflowId();
+        TrainingInput first = input();
+        return start(client, id(), TrainingInput.start(first.spec(), first.runDirectory()));
+    }
+
+    /**
+     * Where the run lives, as its workers see it.
+     *
+     * @throws InvalidInputException if the server has no such run
+     */
+    public String directory() {
+        return input().directoryOf(id());
+    }
+
+    private String id() {
+        return stub.getExecution().getWorkflowId();
+    }
+
+    private TrainingInput input() {
         try {
-            Payloads input = client.fetchHistory(id)
+            Payloads input = client.fetchHistory(id())
                     .getEvents()
                     .get(0)
                     .getWorkflowExecutionStartedEventAttributes()
                     .getInput();
-            TrainingInput first = client.getOptions()
+            return client.getOptions()
                     .getDataConverter()
                     .fromPayloads(0, Optional.of(input), TrainingInput.class, TrainingInput.class);
-            return start(client, id, TrainingInput.start(first.spec(), first.runDirectory()));
         } catch (StatusRuntimeException e) {
-            throw new InvalidInputException(id + ": no such run on this server", e);
+            throw new InvalidInputException(id() + ": no such run on this server", e);
         }
     }
 

@@ -10,6 +10,7 @@ import io.temporal.client.WorkflowClient;
 import io.temporal.client.WorkflowClientOptions;
 import io.temporal.client.WorkflowExecutionAlreadyStarted;
 import io.temporal.client.WorkflowExecutionMetadata;
+import io.temporal.client.WorkflowNotFoundException;
 import io.temporal.serviceclient.OperatorServiceStubs;
 import io.temporal.serviceclient.OperatorServiceStubsOptions;
 import io.temporal.serviceclient.WorkflowServiceStubs;
@@ -125,9 +126,24 @@ public final class Strawberry implements AutoCloseable {
         return RunHandle.attach(client, id);
     }
 
+    /** Whether there is a run of that id, running or ended. */
+    public boolean has(String id) {
+        try {
+            client.newUntypedWorkflowStub(id).describe();
+            return true;
+        } catch (WorkflowNotFoundException e) {
+            return false;
+        }
+    }
+
     /** The server's runs, newest first. */
     public Stream<WorkflowExecutionMetadata> runs() {
         return client.listExecutions("WorkflowType = 'TrainingWorkflow'");
+    }
+
+    /** The schedules that start runs. A server in this process has none. */
+    public RunSchedules schedules() {
+        return new RunSchedules(client, address());
     }
 
     /** Temporal's own client, for workers and whatever this has no word for. */

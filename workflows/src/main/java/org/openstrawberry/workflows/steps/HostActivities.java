@@ -8,6 +8,9 @@ import io.temporal.activity.ActivityInterface;
  */
 @ActivityInterface
 public interface HostActivities {
+    /** The type of the failure by which a process that is about to end refuses steps: another one is to take the run. */
+    String ENDING = "HostEnding";
+
     /**
      * Taken by any trainer that is free.
      *
