@@ -7,7 +7,9 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.module.SimpleModule;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.databind.ser.std.ToStringSerializer;
 import com.fasterxml.jackson.dataformat.yaml.YAMLGenerator;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import com.fasterxml.jackson.datatype.jdk8.Jdk8Module;
@@ -26,6 +28,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.function.BiFunction;
 
 /**
@@ -43,6 +46,7 @@ public final class RunFile {
     // Jackson's own writer of numbers: that of the JDK changed its digits between 17 and 19, and hashes with them.
     private static final ObjectMapper JSON = JsonMapper.builder()
             .addModule(new Jdk8Module())
+            .addModule(new SimpleModule().addSerializer(Path.class, new ToStringSerializer(Path.class)))
             .enable(StreamWriteFeature.USE_FAST_DOUBLE_WRITER)
             .enable(SerializationFeature.ORDER_MAP_ENTRIES_BY_KEYS)
             .build();
@@ -79,19 +83,45 @@ public final class RunFile {
 
     /** Reads a run file with layers of settings over it, each stronger than those before it. */
     static RunSpec readUnder(Path file, List<Setting.Block> layers) {
-        Setting.Block written = YamlReader.file(TextFiles.read(file), file.toString(), Place.Layer.FILE);
-        for (Setting.Block layer : kindsFirst(layers)) {
-            written = written.overlaidBy(layer);
-        }
+        Setting.Block written =
+                overlaid(YamlReader.file(TextFiles.read(file), file.toString(), Place.Layer.FILE), layers);
         if (written.at("name").isEmpty()) {
             Place place = new Place(Place.Layer.FILE, file.toString());
             String stem = String.valueOf(file.getFileName()).replaceFirst("\\.ya?ml$", "");
             written = written.with(
                     "name", new Setting.Scalar(place, JSON.getNodeFactory().textNode(stem), stem));
         }
-        Setting.Block complete = withoutAdapters(Defaults.under(written));
-        Schema.check(RunSpec.class, complete, file.toString());
-        return bind(RunSpec.class, complete, withAbsolutePaths(complete, file), file);
+        return checked(written, file.toString(), file);
+    }
+
+    /**
+     * A specification from code, with the defaults and checks of a run file.
+     *
+     * @param settings key, dotted or not, to text, number, boolean, path, list or map of these; {@code name} must be among
+     *     them. Where one key lies within another, the longer one counts. Relative paths are relative to the working
+     *     directory
+     * @throws InvalidInputException if a key is unknown or missing, or a value of the wrong type or out of range; the
+     *     message begins with the setting
+     */
+    public static RunSpec of(Map<String, ?> settings) {
+        String source = "settings";
+        List<String> sets = new TreeMap<>(settings)
+                .entrySet().stream()
+                        .map(setting -> setting.getKey() + "=" + json(setting.getValue()))
+                        .toList();
+        Setting.Block nothing = YamlReader.file("", source, Place.Layer.FILE);
+        return checked(
+                overlaid(nothing, overlay(source, sets)),
+                source,
+                Path.of(source).toAbsolutePath());
+    }
+
+    private static String json(Object value) {
+        try {
+            return JSON.writeValueAsString(value);
+        } catch (JsonProcessingException e) {
+            throw new IllegalArgumentException("expected text, number, boolean, path, list or map, found " + value, e);
+        }
     }
 
     /**
@@ -118,11 +148,20 @@ public final class RunFile {
         Path anywhere = Path.of("").toAbsolutePath();
         Path file = anywhere.resolve(spec.name());
         Setting.Block written = YamlReader.file(toYaml(spec, anywhere), spec.name(), Place.Layer.FILE);
-        for (Setting.Block change : kindsFirst(overlay("--set", changes))) {
-            written = written.overlaidBy(change);
+        return checked(overlaid(written, overlay("--set", changes)), spec.name(), file);
+    }
+
+    private static Setting.Block overlaid(Setting.Block written, List<Setting.Block> layers) {
+        Setting.Block overlaid = written;
+        for (Setting.Block layer : kindsFirst(layers)) {
+            overlaid = overlaid.overlaidBy(layer);
         }
+        return overlaid;
+    }
+
+    private static RunSpec checked(Setting.Block written, String source, Path file) {
         Setting.Block complete = withoutAdapters(Defaults.under(written));
-        Schema.check(RunSpec.class, complete, spec.name());
+        Schema.check(RunSpec.class, complete, source);
         return bind(RunSpec.class, complete, withAbsolutePaths(complete, file), file);
     }
 

@@ -1,12 +1,15 @@
 package org.openstrawberry.config;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -240,6 +243,59 @@ class RunFileTest {
                         new Difference("reward.verifier.kind", "\"numeric\"", "\"exact\""),
                         new Difference("reward.verifier.after", "\"\"", "absent"),
                         new Difference("reward.verifier.trim", "absent", "true"));
+    }
+
+    @Test
+    void settingsFromCodeAreThoseOfAFile() throws IOException {
+        RunSpec spec = RunFile.of(Map.of(
+                "name",
+                "run",
+                "model",
+                Map.of("policy", folder.resolve("base")),
+                "data.prompts",
+                folder.resolve("train.jsonl"),
+                "reward.verifier.after",
+                "=",
+                "reward.verifier.kind",
+                "numeric",
+                "optimizer.betas",
+                List.of(0.9, 0.95),
+                "optimizer.learning-rate",
+                1e-5,
+                "warmup",
+                Map.of("data", folder.resolve("warmup.jsonl").toString(), "steps", 10)));
+
+        assertThat(spec).isEqualTo(read("""
+                        model: { policy: base/ }
+                        data: { prompts: train.jsonl }
+                        reward: { verifier: { kind: numeric, after: '=' } }
+                        optimizer: { betas: [0.9, 0.95], learning-rate: 1e-5 }
+                        warmup: { data: warmup.jsonl, steps: 10 }
+                        """));
+    }
+
+    @Test
+    void settingsFromCodeAreCheckedAsThoseOfAFile() {
+        Map<String, Object> sound = Map.of(
+                "name", "run", "model.policy", "base", "data.prompts", "train.jsonl", "reward.verifier.kind", "exact");
+
+        assertThat(RunFile.of(sound).data().prompts())
+                .isEqualTo(Path.of("train.jsonl").toAbsolutePath().toString());
+        assertThatExceptionOfType(InvalidInputException.class)
+                .isThrownBy(() -> RunFile.of(with(sound, "dpo", Map.of("beta", -0.1))))
+                .withMessage("settings dpo={\"beta\":-0.1}: dpo.beta: must be > 0, found -0.1");
+        assertThatExceptionOfType(InvalidInputException.class)
+                .isThrownBy(() -> RunFile.of(with(sound, "dpo.bta", 1)))
+                .withMessageStartingWith("settings dpo.bta=1: dpo.bta: ");
+        assertThatExceptionOfType(InvalidInputException.class)
+                .isThrownBy(() -> RunFile.of(Map.of("model.policy", "base")))
+                .withMessageStartingWith("settings: ");
+    }
+
+    private static Map<String, Object> with(Map<String, Object> settings, String key, Object value) {
+        Map<String, Object> more = new HashMap<>(settings);
+        more.put(key, value);
+        return more;
     }
 
     private RunSpec read(String yaml, String... sets) throws IOException {

@@ -26,6 +26,10 @@ final class EmbeddedTemporal implements AutoCloseable {
         return new EmbeddedTemporal(TestServer.createServer(true));
     }
 
+    Strawberry connection() {
+        return connection;
+    }
+
     WorkflowClient client() {
         return connection.client();
     }

@@ -43,7 +43,7 @@ final class WorkerCommand implements Callable<Integer> {
             names = "--slots",
             split = ",",
             paramLabel = "ROLE=N",
-            description = "Steps at a time, such as thoughts=1,rewards=8,trainer=64, which are the defaults.")
+            description = "Steps at a time, such as thoughts=2,rewards=8,trainer=64, which are the defaults.")
     private List<String> slots = List.of();
 
     @Option(

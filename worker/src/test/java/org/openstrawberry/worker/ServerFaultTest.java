@@ -6,12 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIf;
@@ -83,12 +80,12 @@ class ServerFaultTest {
         start();
 
         awaitFile("iterations/000003/pairs.jsonl");
-        Map<String, Object> published = published();
+        Map<String, String> published = run.shards("run");
         TestProcesses.kill(trainer);
         processes.worker("trainer-2", "--roles", "trainer");
 
         assertEndsLikeUndisturbed();
-        assertThat(published()).containsAllEntriesOf(published);
+        assertThat(run.shards("run")).containsAllEntriesOf(published);
     }
 
     @Test
@@ -188,21 +185,6 @@ class ServerFaultTest {
         assertThat(processes.strawberry("result", "run", "--server", processes.server()))
                 .contains("stopped by request");
         assertThat(processes.strawberry("list", "--server", processes.server())).contains("completed");
-    }
-
-    /** The thoughts and scores that are there, each with what tells a file from another of the same name. */
-    private Map<String, Object> published() throws IOException {
-        Map<String, Object> files = new TreeMap<>();
-        try (Stream<Path> all = Files.walk(run.directory("run").resolve("iterations"))) {
-            for (Path file : all.filter(path -> path.getFileName().toString().matches("(thoughts|scores)-\\d+\\.jsonl"))
-                    .toList()) {
-                files.put(
-                        file.toString(),
-                        String.valueOf(Files.readAttributes(file, BasicFileAttributes.class)
-                                .fileKey()));
-            }
-        }
-        return files;
     }
 
     private String query(String type) {

@@ -3,6 +3,7 @@ package org.openstrawberry.worker;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -53,6 +54,19 @@ final class TinyRun {
         arguments.addAll(List.of("--run-dir", directory(name).toString()));
         settings(more).forEach(setting -> arguments.addAll(List.of("--set", setting)));
         return arguments;
+    }
+
+    /** The thoughts and scores that are there, each with what tells a file from another of the same name. */
+    Map<String, String> shards(String name) throws IOException {
+        Map<String, String> shards = new TreeMap<>();
+        try (Stream<Path> all = Files.walk(directory(name).resolve("iterations"))) {
+            for (Path file : all.filter(path -> path.getFileName().toString().matches("(thoughts|scores)-\\d+\\.jsonl"))
+                    .toList()) {
+                BasicFileAttributes attributes = Files.readAttributes(file, BasicFileAttributes.class);
+                shards.put(file.toString(), String.valueOf(attributes.fileKey()));
+            }
+        }
+        return shards;
     }
 
     /** SHA-256 of all that must be equal between two runs: the policy, and the pairs of every iteration. */
