@@ -1,6 +1,8 @@
 package org.openstrawberry.worker;
 
 import java.io.UncheckedIOException;
+import java.util.logging.Level;
+import java.util.logging.Logger;
 import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.workflows.client.RunFailedException;
 import org.slf4j.LoggerFactory;
@@ -41,6 +43,9 @@ public final class Main {
     static final int BAD_INPUT = 2;
     static final int INTERRUPTED = 130;
 
+    /** Held, since a logger that nobody holds may forget its level. */
+    private static final Logger GRPC = Logger.getLogger("io.grpc");
+
     private Main() {}
 
     /** Runs a command and ends the process with its exit code. */
@@ -49,6 +54,8 @@ public final class Main {
     }
 
     static int run(String... arguments) {
+        // It would print a stack trace of a host that isn't there, which we say in one line.
+        GRPC.setLevel(Level.SEVERE);
         CommandLine line = new CommandLine(new Main());
         line.setExecutionExceptionHandler((e, command, parsed) -> failed(e, command));
         if (arguments.length == 0) {

@@ -2,7 +2,10 @@ package org.openstrawberry.worker;
 
 import io.temporal.envconfig.ClientConfigProfile;
 import io.temporal.envconfig.LoadClientConfigProfileOptions;
+import io.temporal.serviceclient.WorkflowServiceStubsOptions;
 import java.io.IOException;
+import java.nio.file.NoSuchFileException;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.workflows.client.Strawberry;
@@ -10,6 +13,10 @@ import picocli.CommandLine.Option;
 
 /** Where the Temporal server is: Temporal's own client profiles and environment variables, and what overrides them. */
 final class ServerOptions {
+    /** Without a port gRPC would take that of the web, and with one out of range it would wait in vain. */
+    private static final Pattern ADDRESS =
+            Pattern.compile(".+:(\\d{1,4}|[1-5]\\d{4}|6[0-4]\\d{3}|65[0-4]\\d{2}|655[0-2]\\d|6553[0-5])");
+
     @Option(
             names = "--server",
             paramLabel = "HOST:PORT",
@@ -31,29 +38,55 @@ final class ServerOptions {
     /**
      * Connects and reads once.
      *
-     * @throws InvalidInputException if the profile can't be read or the server doesn't answer
+     * @throws InvalidInputException if the profile or its certificates can't be read or the server doesn't answer
      */
     Strawberry connect() {
-        ClientConfigProfile.Builder chosen = settings().toBuilder();
+        ClientConfigProfile settings = settings();
+        WorkflowServiceStubsOptions connection = connection(settings);
+        String target = connection.getTarget();
+        if (!ADDRESS.matcher(target).matches()) {
+            throw new InvalidInputException(target + ": expected HOST:PORT, such as 127.0.0.1:7233");
+        }
+        return Strawberry.connect(connection, settings.toWorkflowClientOptions());
+    }
+
+    private ClientConfigProfile settings() {
+        LoadClientConfigProfileOptions.Builder options =
+                LoadClientConfigProfileOptions.newBuilder().setConfigFileStrict(true);
+        if (profile != null) {
+            options.setConfigFileProfile(profile);
+        }
+        ClientConfigProfile.Builder chosen;
+        try {
+            chosen = ClientConfigProfile.load(options.build()).toBuilder();
+        } catch (IOException | IllegalArgumentException e) {
+            throw new InvalidInputException("the Temporal client profile can't be read: " + firstLine(e), e);
+        }
         if (namespace != null) {
             chosen.setNamespace(namespace);
         }
         if (server != null) {
             chosen.setAddress(server);
         }
-        ClientConfigProfile settings = chosen.build();
-        return Strawberry.connect(settings.toWorkflowServiceStubsOptions(), settings.toWorkflowClientOptions());
+        return chosen.build();
     }
 
-    private ClientConfigProfile settings() {
-        LoadClientConfigProfileOptions.Builder options = LoadClientConfigProfileOptions.newBuilder();
-        if (profile != null) {
-            options.setConfigFileProfile(profile);
-        }
+    private static WorkflowServiceStubsOptions connection(ClientConfigProfile settings) {
         try {
-            return ClientConfigProfile.load(options.build());
-        } catch (IOException | IllegalArgumentException e) {
-            throw new InvalidInputException("the Temporal client profile can't be read: " + e.getMessage(), e);
+            return settings.toWorkflowServiceStubsOptions();
+        } catch (RuntimeException e) {
+            // The profile wraps whatever goes wrong with its certificates; a file that isn't there has only its name.
+            String reason = e.getCause() instanceof NoSuchFileException missing
+                    ? missing.getFile() + ": no such file"
+                    : firstLine(e);
+            throw new InvalidInputException(
+                    "the TLS certificates of the Temporal client profile can't be read: " + reason
+                            + "; expected a certificate and its PKCS #8 key as PEM files",
+                    e);
         }
+    }
+
+    private static String firstLine(Exception e) {
+        return String.valueOf(e.getMessage()).lines().findFirst().orElse("");
     }
 }

@@ -49,13 +49,16 @@ final class Overhead implements Callable<Integer> {
     @Option(names = "--iterations", description = "By default ${DEFAULT-VALUE}; the first 5 don't count.")
     private int iterations = 40;
 
-@Option(names = "--slots", paramLabel = "ROLE=N", description = "Of every worker, as the worker command takes them.")
-private List<String> slots = List.of();
+    @Option(
+            names = "--slots",
+            paramLabel = "ROLE=N",
+            description = "Of every worker, as the worker command takes them.")
+    private List<String> slots = List.of();
 
-@Option(names = "--pollers", paramLabel = "ROLE=N", description = "Likewise.")
-private List<String> pollers = List.of();
+    @Option(names = "--pollers", paramLabel = "ROLE=N", description = "Likewise.")
+    private List<String> pollers = List.of();
 
-public static void main(String[] arguments) {
+    public static void main(String[] arguments) {
         System.exit(new CommandLine(new Overhead()).execute(arguments));
     }
 

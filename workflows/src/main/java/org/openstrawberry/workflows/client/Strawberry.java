@@ -63,7 +63,7 @@ public final class Strawberry implements AutoCloseable {
      *
      * @param connection where the server is; see Temporal's own client profiles for a way to read it
      * @param options namespace, data converter and such
-     * @throws InvalidInputException if the server doesn't answer
+     * @throws InvalidInputException if the server doesn't answer, refuses us, or has no such namespace
      */
     public static Strawberry connect(WorkflowServiceStubsOptions connection, WorkflowClientOptions options) {
         return over(WorkflowServiceStubs.newServiceStubs(connection), options);
@@ -76,7 +76,10 @@ public final class Strawberry implements AutoCloseable {
             register(stubs, namespace);
         } catch (StatusRuntimeException e) {
             stubs.shutdownNow();
-            throw unreachable(target(stubs), namespace, e);
+            throw Refusals.unreachable(target(stubs), namespace, e);
+        } catch (InvalidInputException e) {
+            stubs.shutdownNow();
+            throw e;
         }
         return new Strawberry(
                 stubs,
@@ -181,7 +184,7 @@ public final class Strawberry implements AutoCloseable {
                             .build());
         } catch (StatusRuntimeException e) {
             if (e.getStatus().getCode() != Status.Code.ALREADY_EXISTS) {
-                throw e;
+                throw Refusals.unregistered(target(stubs), namespace, missing, e);
             }
         }
     }
@@ -205,14 +208,5 @@ public final class Strawberry implements AutoCloseable {
 
     private static String target(WorkflowServiceStubs stubs) {
         return Optional.ofNullable(stubs.getOptions().getTarget()).orElse("in process");
-    }
-
-    private static InvalidInputException unreachable(String server, String namespace, StatusRuntimeException e) {
-        String why = e.getStatus().getCode()
-                + Optional.ofNullable(e.getStatus().getDescription())
-                        .map(description -> ": " + description)
-                        .orElse("");
-        return new InvalidInputException(
-                server + ": no Temporal server answers there for the namespace " + namespace + " (" + why + ")", e);
     }
 }
