@@ -44,7 +44,7 @@ public final class Adjustment {
         }
         List<String> sets = new ArrayList<>();
         new TreeMap<>(changes).forEach((key, value) -> sets.add(key + "=" + value));
-        RunSpec changed = RunFile.changed(spec, sets);
+        RunSpec changed = RunFile.changed(spec, "adjust", sets);
         for (String key : new TreeSet<>(changes.keySet())) {
             if (ADJUSTABLE.stream().noneMatch(key::startsWith)) {
                 throw new InvalidInputException(key + ": can't change while the run lives; what can: "

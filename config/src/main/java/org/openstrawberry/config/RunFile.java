@@ -140,15 +140,16 @@ public final class RunFile {
     /**
      * A specification with some settings changed, checked as a run file is.
      *
+     * @param option by which the changes came, such as {@code --set}
      * @param changes of the form {@code KEY=VALUE}
      * @throws InvalidInputException if a key is unknown, or a value of the wrong type or out of range; the message begins
-     *     with the change
+     *     with option and change
      */
-    public static RunSpec changed(RunSpec spec, List<String> changes) {
+    public static RunSpec changed(RunSpec spec, String option, List<String> changes) {
         Path anywhere = Path.of("").toAbsolutePath();
         Path file = anywhere.resolve(spec.name());
         Setting.Block written = YamlReader.file(toYaml(spec, anywhere), spec.name(), Place.Layer.FILE);
-        return checked(overlaid(written, overlay("--set", changes)), spec.name(), file);
+        return checked(overlaid(written, overlay(option, changes)), spec.name(), file);
     }
 
     private static Setting.Block overlaid(Setting.Block written, List<Setting.Block> layers) {

@@ -10,6 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.openstrawberry.config.InvalidInputException;
@@ -203,9 +204,9 @@ final class SteeringCommands {
                                             "%-24s %-12s %-10s iteration %s, accuracy %s",
                                             line.get("id"),
                                             line.get("status"),
-                                            line.get("phase"),
-                                            line.get("iteration"),
-                                            line.get("accuracy")));
+                                            Objects.requireNonNullElse(line.get("phase"), "-"),
+                                            Objects.requireNonNullElse(line.get("iteration"), "-"),
+                                            Objects.requireNonNullElse(line.get("accuracy"), "-")));
                 }
             }
             return 0;

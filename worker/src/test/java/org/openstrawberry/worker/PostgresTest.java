@@ -29,7 +29,6 @@ class PostgresTest {
 
     @Test
     void aRunOutlivesItsWorkersItsServerAndTheDatabase() throws Exception {
-        assertThat(Main.run(run.train("undisturbed").toArray(String[]::new))).isZero();
         Process server = processes.startServer();
         Process worker = processes.worker("worker-1");
         start();
@@ -51,7 +50,7 @@ class PostgresTest {
 
         assertThat(processes.strawberry("result", "run", "--server", processes.server()))
                 .contains("6 iterations done");
-        assertThat(run.outcome("run")).isEqualTo(run.outcome("undisturbed"));
+        assertThat(run.outcome("run")).isEqualTo(TinyRun.undisturbed());
     }
 
     @Test

@@ -59,7 +59,7 @@ class RewardFailureTest {
                 spec -> sample -> sample.completion().hashCode() % 7 == 0
                         ? Mono.just(Double.NaN)
                         : Mono.just((double) sample.completion().length());
-        List<IterationMetrics> rows = train("run", oneIsNaN);
+        List<IterationMetrics> rows = train("run", oneIsNaN, "data.held-out=null");
 
         double quarantined = rows.stream()
                 .flatMap(row -> row.value("thoughts/quarantined").stream())
@@ -96,8 +96,8 @@ class RewardFailureTest {
                 .hasMessageContaining("no such judge");
     }
 
-    private List<IterationMetrics> train(String name, Function<RewardSpec, Reward> rewards) {
-        RunSpec spec = RunFile.read(run.file(), run.settings());
+    private List<IterationMetrics> train(String name, Function<RewardSpec, Reward> rewards, String... settings) {
+        RunSpec spec = RunFile.read(run.file(), run.settings(settings));
         Path directory = run.directory(name);
         RunSetup.prepare(spec, directory);
         try (EmbeddedTemporal temporal = EmbeddedTemporal.start()) {

@@ -1,7 +1,6 @@
 package org.openstrawberry.worker;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -13,6 +12,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.api.io.TempDir;
+import org.openstrawberry.worker.TrainCommandTest.Said;
 
 /** Runs on a real Temporal server, whose processes die. Needs the temporal command: see tools/temporal/build. */
 @EnabledIf("hasTemporal")
@@ -36,7 +36,6 @@ class ServerFaultTest {
 
     @Test
     void aRunOutlivesItsWorkersAndItsServer() throws Exception {
-        undisturbed();
         Process server = processes.startServer();
         Process worker = processes.worker("worker-1");
         start();
@@ -60,7 +59,6 @@ class ServerFaultTest {
 
     @Test
     void fourWorkersByRoleEndLikeOneProcess() throws Exception {
-        undisturbed();
         processes.startServer();
         processes.worker("thoughts-1", "--roles", "thoughts");
         processes.worker("thoughts-2", "--roles", "thoughts");
@@ -73,7 +71,6 @@ class ServerFaultTest {
 
     @Test
     void theTrainerIsReplacedByOneWithoutMemory() throws Exception {
-        undisturbed();
         processes.startServer();
         processes.worker("thoughts", "--roles", "thoughts,rewards");
         Process trainer = processes.worker("trainer-1", "--roles", "trainer");
@@ -90,7 +87,6 @@ class ServerFaultTest {
 
     @Test
     void aWorkerThatIsToldToEndFinishesItsStep() throws Exception {
-        undisturbed();
         processes.startServer();
         Process first = processes.worker("worker-1");
         start();
@@ -105,7 +101,6 @@ class ServerFaultTest {
 
     @Test
     void aRunThatFailedGoesOnAfterTheMend() throws Exception {
-        undisturbed();
         processes.startServer();
         start();
         Path tokenizer =
@@ -114,18 +109,16 @@ class ServerFaultTest {
         Files.move(tokenizer, away);
         processes.worker("worker");
 
-        assertThatThrownBy(() -> processes.strawberry("result", "run", "--server", processes.server()))
-                .hasMessageContaining("run failed: " + tokenizer);
+        assertThat(said("result", "run")).contains("run failed: " + tokenizer);
         assertThat(query("progress").replaceAll("\\s", "")).contains("\"state\":\"failed\"");
 
         Files.move(away, tokenizer);
-        processes.strawberry("resume", "run", "--server", processes.server());
+        said("resume", "run");
         assertEndsLikeUndisturbed();
     }
 
     @Test
     void aFrozenWorkerThatComesBackChangesNothing() throws Exception {
-        undisturbed();
         processes.startServer();
         Process frozen = processes.worker("worker-1");
         start();
@@ -141,19 +134,14 @@ class ServerFaultTest {
 
     @Test
     void aRunThatWasStoppedInTheMiddleGoesOn() throws Exception {
-        undisturbed();
         processes.startServer();
         processes.worker("worker");
         start();
         awaitFile("iterations/000002/pairs.jsonl");
 
-        processes.strawberry("stop", "run", "--now", "--server", processes.server());
-        TestProcesses.await(
-                "the end",
-                () -> !processes
-                        .strawberry("list", "--server", processes.server())
-                        .contains("running"));
-        processes.strawberry("resume", "run", "--server", processes.server());
+        said("stop", "run", "--now");
+        TestProcesses.await("the end", () -> !said("list").contains("running"));
+        said("resume", "run");
 
         assertEndsLikeUndisturbed();
     }
@@ -182,9 +170,8 @@ class ServerFaultTest {
 
         processes.tool("workflow", "signal", "--workflow-id", "run", "--name", "resume");
         processes.tool("workflow", "signal", "--workflow-id", "run", "--name", "stop");
-        assertThat(processes.strawberry("result", "run", "--server", processes.server()))
-                .contains("stopped by request");
-        assertThat(processes.strawberry("list", "--server", processes.server())).contains("completed");
+        assertThat(said("result", "run")).contains("stopped by request");
+        assertThat(said("list")).contains("completed");
     }
 
     private String query(String type) {
@@ -212,15 +199,19 @@ class ServerFaultTest {
         }
     }
 
-    private void undisturbed() {
-        assertThat(Main.run(run.train("undisturbed").toArray(String[]::new))).isZero();
-    }
-
     private void start(String... settings) {
         List<String> arguments = new ArrayList<>(run.train("run", settings));
         arguments.set(0, "start");
         arguments.addAll(List.of("--id", "run", "--server", processes.server()));
-        processes.strawberry(arguments.toArray(String[]::new));
+        assertThat(Said.by(arguments).err()).isEmpty();
+    }
+
+    /** What our command line prints, on both streams. */
+    private String said(String... arguments) {
+        List<String> command = new ArrayList<>(List.of(arguments));
+        command.addAll(List.of("--server", processes.server()));
+        Said said = Said.by(command);
+        return said.out() + said.err();
     }
 
     private void awaitFile(String path) throws InterruptedException {
@@ -228,9 +219,8 @@ class ServerFaultTest {
     }
 
     private void assertEndsLikeUndisturbed() throws IOException {
-        assertThat(processes.strawberry("result", "run", "--server", processes.server()))
-                .contains("6 iterations done");
-        assertThat(run.outcome("run")).isEqualTo(run.outcome("undisturbed"));
+        assertThat(said("result", "run")).contains("6 iterations done");
+        assertThat(run.outcome("run")).isEqualTo(TinyRun.undisturbed());
         assertThat(Files.readAllLines(run.directory("run").resolve("metrics.jsonl")))
                 .hasSize(7);
     }

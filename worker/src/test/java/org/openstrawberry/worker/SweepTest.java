@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.StreamSupport;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.api.io.TempDir;
@@ -78,6 +79,7 @@ class SweepTest {
     }
 
     @Test
+    @Tag("faults")
     @EnabledIf("hasTemporal")
     void aSweepOnAServerOutlivesItsCommandAndAWorker() throws Exception {
         processes.startServer();

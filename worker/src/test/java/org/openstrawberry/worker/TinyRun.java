@@ -1,6 +1,7 @@
 package org.openstrawberry.worker;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
@@ -9,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Stream;
+import org.openstrawberry.activities.store.DurableFiles;
 import org.openstrawberry.activities.store.Hashes;
 import org.openstrawberry.config.ShippedRuns;
 
@@ -19,6 +21,31 @@ final class TinyRun {
     TinyRun(Path folder) {
         this.folder = folder;
         ShippedRuns.copyTo("letter-count", folder);
+    }
+
+    /** Trained once, in one process that nobody disturbs, for all tests that compare with it. */
+    private static final class Undisturbed {
+        static final Map<String, String> OUTCOME = train();
+
+        private static Map<String, String> train() {
+            try {
+                Path folder = Files.createTempDirectory("strawberry-undisturbed-");
+                TinyRun run = new TinyRun(folder);
+                if (Main.run(run.train("run").toArray(String[]::new)) != 0) {
+                    throw new IllegalStateException("the undisturbed run failed");
+                }
+                Map<String, String> outcome = run.outcome("run");
+                DurableFiles.deleteFolder(folder);
+                return outcome;
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
+    }
+
+    /** The {@link #outcome} of a run without further settings that was left alone. */
+    static Map<String, String> undisturbed() {
+        return Undisturbed.OUTCOME;
     }
 
     Path file() {

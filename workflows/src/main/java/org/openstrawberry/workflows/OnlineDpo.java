@@ -2,6 +2,7 @@ package org.openstrawberry.workflows;
 
 import io.temporal.failure.TemporalFailure;
 import io.temporal.workflow.Async;
+import io.temporal.workflow.CancellationScope;
 import io.temporal.workflow.Promise;
 import io.temporal.workflow.Workflow;
 import io.temporal.workflow.WorkflowInit;
@@ -87,7 +88,7 @@ public final class OnlineDpo implements TrainingWorkflow {
         } catch (TemporalFailure e) {
             failed = true;
             reason = Optional.of(Failures.reason(e));
-            enter("failed");
+            enter(CancellationScope.current().isCancelRequested() ? "canceled" : "failed");
             throw e;
         }
     }

@@ -1,6 +1,7 @@
 package org.openstrawberry.activities.policy;
 
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -29,7 +30,11 @@ import org.slf4j.LoggerFactory;
 public final class PolicyStates implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(PolicyStates.class);
 
+    /** A run that has not been heard of for so long is over, or trained elsewhere; it is rebuilt if it comes back. */
+    private static final long FORGOTTEN_AFTER = Duration.ofMinutes(30).toNanos();
+
     private final Map<Path, PolicyState> states = new HashMap<>();
+    private final Map<Path, Long> lastUse = new HashMap<>();
 
     /**
      * The state after an iteration.
@@ -38,6 +43,8 @@ public final class PolicyStates implements AutoCloseable {
      * @throws DamagedArtifactException if a logged step in between is missing or damaged
      */
     public PolicyState at(Run run, int iteration) {
+        lastUse.put(run.directory(), System.nanoTime());
+        forgetUnused();
         PolicyState state = states.get(run.directory());
         if (state == null || state.torn() || state.iteration() > iteration) {
             drop(run);
@@ -88,10 +95,25 @@ public final class PolicyStates implements AutoCloseable {
 
     /** Forgets what is in memory. */
     void drop(Run run) {
-        PolicyState state = states.remove(run.directory());
+        drop(run.directory());
+    }
+
+    private void drop(Path directory) {
+        PolicyState state = states.remove(directory);
         if (state != null) {
             state.close();
         }
+    }
+
+    private void forgetUnused() {
+        long now = System.nanoTime();
+        List<Path> unused = states.keySet().stream()
+                .filter(directory -> now - lastUse.getOrDefault(directory, now) > FORGOTTEN_AFTER)
+                .toList();
+        unused.forEach(directory -> {
+            drop(directory);
+            lastUse.remove(directory);
+        });
     }
 
     @Override

@@ -120,7 +120,7 @@ public final class Fork {
                     target + ": exists already" + whatItIs(target) + "; expected a directory that the fork makes");
         }
         RunSpec before = state.adjusted().isEmpty() ? parent.spec() : Adjustment.apply(parent.spec(), state.adjusted());
-        RunSpec after = RunFile.changed(before, sets);
+        RunSpec after = RunFile.changed(before, "--set", sets);
         List<Difference> changes = RunFile.differences(after, before, parent.directory());
         changes.forEach(this::checkMayChange);
         if (after.until().iterations() < iteration) {

@@ -96,15 +96,14 @@ public final class RunSetup {
     }
 
     /**
-     * Prepares a directory that nobody has prepared; in one that is prepared, checks that it is of the same settings.
+     * Prepares a directory that nobody has prepared, or whose run is to be extended; else checks that it is of the same
+     * settings.
      *
      * @throws InvalidInputException as {@link #prepare}
      */
     static void prepareOnce(RunSpec spec, Path directory) {
         Path runFile = directory.resolve(RunLayout.RUN_FILE);
-        if (Files.exists(runFile)) {
-            checkSame(spec, directory, runFile);
-        } else {
+        if (!Files.exists(runFile) || !checkSame(spec, directory, runFile).isEmpty()) {
             prepare(spec, directory);
         }
     }

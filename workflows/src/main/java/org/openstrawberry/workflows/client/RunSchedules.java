@@ -73,7 +73,10 @@ public final class RunSchedules {
         } catch (ScheduleAlreadyRunningException e) {
             throw new InvalidInputException(name + ": there is a schedule of that name on " + address, e);
         } catch (ScheduleException e) {
-            throw invalid(e, Status.Code.INVALID_ARGUMENT, status -> name + ": " + status.getDescription());
+            throw invalid(
+                    e,
+                    Status.Code.INVALID_ARGUMENT,
+                    status -> name + ": the server refuses " + timing.words() + ": " + status.getDescription());
         }
     }
 

@@ -28,6 +28,11 @@ public sealed interface Timing {
         }
     }
 
+    /** For error lines. */
+    default String words() {
+        return this instanceof Cron cron ? "cron \"" + cron.expression() + "\"" : String.valueOf(this);
+    }
+
     /** The same in Temporal's terms. */
     default ScheduleSpec spec() {
         ScheduleSpec.Builder spec = ScheduleSpec.newBuilder();
