@@ -50,6 +50,12 @@ final class RunWorkers implements AutoCloseable {
     /** How long a process that is told to end still says so to whoever sends it a step. */
     private static final Duration FAREWELL = Duration.ofSeconds(5);
 
+    /** Few pollers: the server gives a frozen process a task for each of its open polls, and waits for each in vain. */
+    private static final WorkerOptions WORKFLOWS = WorkerOptions.newBuilder()
+            .setMaxConcurrentWorkflowTaskPollers(2)
+            .setMaxConcurrentActivityTaskPollers(1)
+            .build();
+
     private final String host = TaskQueues.TRAINER + "-" + UUID.randomUUID();
     private final WorkerFactory shared;
     /** The task queue of this process alone, which is closed last. */
@@ -85,7 +91,7 @@ final class RunWorkers implements AutoCloseable {
                 .build();
         shared = WorkerFactory.newInstance(client, surrounded);
         own = WorkerFactory.newInstance(client, surrounded);
-        Worker workflows = shared.newWorker(TaskQueues.RUNS);
+        Worker workflows = shared.newWorker(TaskQueues.RUNS, WORKFLOWS);
         workflows.registerWorkflowImplementationTypes(OnlineDpo.class, HyperparameterSearch.class);
         workflows.registerActivitiesImplementations(
                 new PromptSteps(runs), new RankingSteps(runs), new RunSteps(runs, server), new SweepSteps());

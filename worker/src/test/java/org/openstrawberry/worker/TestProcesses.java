@@ -218,7 +218,7 @@ final class TestProcesses implements AutoCloseable {
     }
 
     static void await(String what, BooleanSupplier condition) throws InterruptedException {
-        Instant end = Instant.now().plus(Duration.ofSeconds(120));
+        Instant end = Instant.now().plus(Duration.ofSeconds(240));
         while (!condition.getAsBoolean()) {
             if (Instant.now().isAfter(end)) {
                 throw new IllegalStateException("waited in vain for " + what);

@@ -86,6 +86,9 @@ final class TinyRun {
     /** The thoughts and scores that are there, each with what tells a file from another of the same name. */
     Map<String, String> shards(String name) throws IOException {
         Map<String, String> shards = new TreeMap<>();
+        if (Files.notExists(directory(name).resolve("iterations"))) {
+            return shards;
+        }
         try (Stream<Path> all = Files.walk(directory(name).resolve("iterations"))) {
             for (Path file : all.filter(path -> path.getFileName().toString().matches("(thoughts|scores)-\\d+\\.jsonl"))
                     .toList()) {

@@ -131,7 +131,7 @@ class HyperparameterSearchTest {
 
     @Test
     void aStoppedSweepKeepsWhatIsDoneAndStartsNoMore() throws IOException {
-        SweepHandle sweep = hold("sweep-01 generate 3/0", SweepHandle::stop);
+        SweepHandle sweep = hold("sweep-01 generate 3/0", SweepHandle::stop, Progress.State.STOPPING);
 
         SweepResults results = results(sweep);
         assertThat(results.trials()).extracting(TrialResult::trial).containsExactly("00", "01", "02");
@@ -143,7 +143,9 @@ class HyperparameterSearchTest {
 
     @Test
     void aStoppedSweepThatIsStartedAgainTrainsOnlyTheRest() throws IOException {
-        hold("sweep-01 generate 3/0", SweepHandle::stop).result().block();
+        hold("sweep-01 generate 3/0", SweepHandle::stop, Progress.State.STOPPING)
+                .result()
+                .block();
 
         SweepResults results = results(start("over: { dpo.beta: [0.1, 0.1, 0.1] }"));
 
@@ -154,11 +156,8 @@ class HyperparameterSearchTest {
 
     @Test
     void aPausedSweepPausesItsTrialsAndGoesOn() throws IOException {
-        SweepHandle sweep = hold("sweep-01 generate 3/0", SweepHandle::pause);
-        RunHandle trial = RunHandle.attach(temporal.getWorkflowClient(), "sweep-01");
-        trial.progress(Duration.ofMillis(20))
-                .filter(progress -> progress.state() == Progress.State.PAUSED)
-                .blockFirst(Duration.ofSeconds(20));
+        SweepHandle sweep = hold("sweep-01 generate 3/0", SweepHandle::pause, Progress.State.PAUSING);
+        awaitTrial(Progress.State.PAUSED);
         assertThat(steps.callsByRun()).contains("sweep-01 record 3").doesNotContain("sweep-01 step 4");
         Progress progress =
                 RunHandle.attach(temporal.getWorkflowClient(), "sweep").progress();
@@ -173,13 +172,23 @@ class HyperparameterSearchTest {
         return sweep.result().blockOptional().orElseThrow();
     }
 
-    /** Starts a sweep of three and does something in the middle of a step. */
-    private SweepHandle hold(String call, Consumer<SweepHandle> act) throws IOException {
+    /** Starts a sweep of three and does something in the middle of a step of its second trial, until the trial knows. */
+    private SweepHandle hold(String call, Consumer<SweepHandle> act, Progress.State known) throws IOException {
         CompletableFuture<SweepHandle> started = new CompletableFuture<>();
-        steps.during(call, () -> act.accept(started.join()));
+        steps.during(call, () -> {
+            act.accept(started.join());
+            awaitTrial(known);
+        });
         SweepHandle sweep = start("over: { dpo.beta: [0.1, 0.1, 0.1] }");
         started.complete(sweep);
         return sweep;
+    }
+
+    private void awaitTrial(Progress.State state) {
+        RunHandle.attach(temporal.getWorkflowClient(), "sweep-01")
+                .progress(Duration.ofMillis(20))
+                .filter(progress -> progress.state() == state)
+                .blockFirst(Duration.ofSeconds(60));
     }
 
     private SweepHandle start(String sweep) throws IOException {
