@@ -17,6 +17,8 @@ final class ServerOptions {
     private static final Pattern ADDRESS =
             Pattern.compile(".+:(\\d{1,4}|[1-5]\\d{4}|6[0-4]\\d{3}|65[0-4]\\d{2}|655[0-2]\\d|6553[0-5])");
 
+    private static final String DEFAULT_ADDRESS = "127.0.0.1:7233";
+
     @Option(
             names = "--server",
             paramLabel = "HOST:PORT",
@@ -45,7 +47,7 @@ final class ServerOptions {
         WorkflowServiceStubsOptions connection = connection(settings);
         String target = connection.getTarget();
         if (!ADDRESS.matcher(target).matches()) {
-            throw new InvalidInputException(target + ": expected HOST:PORT, such as 127.0.0.1:7233");
+            throw new InvalidInputException(target + ": expected HOST:PORT, such as " + DEFAULT_ADDRESS);
         }
         return Strawberry.connect(connection, settings.toWorkflowClientOptions());
     }
@@ -68,7 +70,11 @@ final class ServerOptions {
         if (server != null) {
             chosen.setAddress(server);
         }
-        return chosen.build();
+        ClientConfigProfile settings = chosen.build();
+        // Left open, the stubs have a default of their own, but no address to show in an error.
+        return settings.getAddress() == null
+                ? settings.toBuilder().setAddress(DEFAULT_ADDRESS).build()
+                : settings;
     }
 
     private static WorkflowServiceStubsOptions connection(ClientConfigProfile settings) {

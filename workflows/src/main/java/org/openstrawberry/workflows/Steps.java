@@ -30,6 +30,9 @@ final class Steps {
      */
     private static final Duration SILENCE = Duration.ofSeconds(10);
 
+    /** How long a step may wait on a process's own queue: nothing else keeps a living process from taking it. */
+    private static final Duration TAKEN_UP = Duration.ofSeconds(5);
+
     /** How long the trainer's process has to answer before its lease goes to another: 14 s after it died at most. */
     private static final Duration ANSWER = Duration.ofSeconds(4);
 
@@ -106,7 +109,7 @@ final class Steps {
 
     private static ActivityOptions onHost(String host, String summary) {
         return ActivityOptions.newBuilder(on(host, summary))
-                .setScheduleToStartTimeout(SILENCE)
+                .setScheduleToStartTimeout(TAKEN_UP)
                 .setRetryOptions(retries()
                         .setMaximumAttempts(Attempts.OF_SILENCE)
                         .setDoNotRetry(HEARTBEAT_TIMEOUT)
