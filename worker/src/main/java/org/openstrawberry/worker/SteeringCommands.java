@@ -13,9 +13,9 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.config.RunSpec;
-import org.openstrawberry.workflows.IterationMetrics;
 import org.openstrawberry.workflows.Progress;
 import org.openstrawberry.workflows.RunAttributes;
 import org.openstrawberry.workflows.RunResult;
@@ -53,9 +53,11 @@ final class SteeringCommands {
         int run(RunHandle run) throws Exception {
             Progress progress = run.progress();
             String metrics = progress.last()
-                    .map(IterationMetrics::values)
-                    .map(Object::toString)
-                    .orElse("none yet");
+                    .map(row -> row.values().entrySet().stream()
+                            .map(metric ->
+                                    String.format(Locale.ROOT, "%n  %-28s %.5g", metric.getKey(), metric.getValue()))
+                            .collect(Collectors.joining()))
+                    .orElse("");
             print(
                     progress,
                     id() + ": " + progress.state().written() + ", " + progress.phase() + ", iteration "
@@ -63,7 +65,7 @@ final class SteeringCommands {
                             + progress.secondsLeft()
                                     .map(left -> String.format(Locale.ROOT, ", %.0f s left", left))
                                     .orElse("")
-                            + progress.reason().map(reason -> ", " + reason).orElse("") + "\n" + metrics);
+                            + progress.reason().map(reason -> ", " + reason).orElse("") + metrics);
             return 0;
         }
     }
@@ -195,7 +197,8 @@ final class SteeringCommands {
                     line.put("task", run.getTypedSearchAttributes().get(RunAttributes.TASK));
                     line.put("phase", run.getTypedSearchAttributes().get(RunAttributes.PHASE));
                     line.put("iteration", run.getTypedSearchAttributes().get(RunAttributes.ITERATION));
-                    line.put("accuracy", run.getTypedSearchAttributes().get(RunAttributes.ACCURACY));
+                    Double accuracy = run.getTypedSearchAttributes().get(RunAttributes.ACCURACY);
+                    line.put("accuracy", accuracy);
                     System.out.println(
                             json
                                     ? mapper.writeValueAsString(line)
@@ -206,7 +209,7 @@ final class SteeringCommands {
                                             line.get("status"),
                                             Objects.requireNonNullElse(line.get("phase"), "-"),
                                             Objects.requireNonNullElse(line.get("iteration"), "-"),
-                                            Objects.requireNonNullElse(line.get("accuracy"), "-")));
+                                            accuracy == null ? "-" : String.format(Locale.ROOT, "%.3f", accuracy)));
                 }
             }
             return 0;

@@ -3,6 +3,7 @@ package org.openstrawberry.workflows;
 import io.temporal.failure.TemporalFailure;
 import io.temporal.workflow.Async;
 import io.temporal.workflow.CancellationScope;
+import io.temporal.workflow.ContinueAsNewOptions;
 import io.temporal.workflow.Promise;
 import io.temporal.workflow.Workflow;
 import io.temporal.workflow.WorkflowInit;
@@ -284,7 +285,11 @@ public final class OnlineDpo implements TrainingWorkflow {
             Workflow.await(Workflow::isEveryHandlerFinished);
             List<IterationMetrics> recent = rows.subList(Math.max(0, rows.size() - CARRIED_ROWS), rows.size());
             Carried carried = new Carried(state, List.copyOf(recent), pauseAsked, trainer.queue());
-            Workflow.continueAsNew(new TrainingInput(spec, run.directory(), upTo, Optional.of(carried)));
+            // The memo, unlike the search attributes, doesn't carry itself over.
+            ContinueAsNewOptions memo = ContinueAsNewOptions.newBuilder()
+                    .setMemo(RunAttributes.memo(run.directory()))
+                    .build();
+            Workflow.continueAsNew(memo, new TrainingInput(spec, run.directory(), upTo, Optional.of(carried)));
         }
     }
 

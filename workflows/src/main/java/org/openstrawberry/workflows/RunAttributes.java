@@ -8,7 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
 
-/** The search attributes of a run: what {@code temporal workflow list --query} can ask for. */
+/** The search attributes of a run, what {@code temporal workflow list --query} can ask for, and its memo. */
 public final class RunAttributes {
     /** The run file's name. */
     public static final SearchAttributeKey<String> TASK = SearchAttributeKey.forKeyword("StrawberryTask");
@@ -33,6 +33,11 @@ public final class RunAttributes {
         row.value("objective/scores").ifPresent(reward -> updates.add(REWARD.valueSet(reward)));
         state.heldOut().ifPresent(heldOut -> updates.add(ACCURACY.valueSet(heldOut.value())));
         return updates.toArray(SearchAttributeUpdate<?>[]::new);
+    }
+
+    /** The memo of a run or sweep, by its directory. */
+    public static Map<String, Object> memo(String directory) {
+        return Map.of("runDirectory", directory);
     }
 
     /** Names and types, as a server wants them registered before the first run. */

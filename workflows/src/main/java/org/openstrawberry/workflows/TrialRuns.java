@@ -4,7 +4,6 @@ import io.temporal.api.enums.v1.ParentClosePolicy;
 import io.temporal.common.SearchAttributes;
 import io.temporal.workflow.ChildWorkflowOptions;
 import io.temporal.workflow.Workflow;
-import java.util.Map;
 import org.openstrawberry.config.SweepSpec.Trial;
 import org.openstrawberry.workflows.steps.TaskQueues;
 
@@ -25,7 +24,7 @@ final class TrialRuns {
                         .setParentClosePolicy(ParentClosePolicy.PARENT_CLOSE_POLICY_TERMINATE)
                         .setStaticSummary("trial " + trial.id() + ": " + trial.settings())
                         .setStaticDetails("Run directory: `" + directory + "`")
-                        .setMemo(Map.of("runDirectory", directory))
+                        .setMemo(RunAttributes.memo(directory))
                         .setTypedSearchAttributes(SearchAttributes.newBuilder()
                                 .set(RunAttributes.TASK, trial.run().name())
                                 .build())

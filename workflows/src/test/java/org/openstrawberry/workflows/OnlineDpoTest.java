@@ -201,6 +201,11 @@ class OnlineDpoTest {
                         .toList());
         assertThat(steps.calls()).containsOnlyOnce("open");
         assertThat(steps.runIds()).hasSizeGreaterThan(1);
+        assertThat(temporal.getWorkflowClient()
+                        .newUntypedWorkflowStub("run")
+                        .describe()
+                        .getMemo("runDirectory", String.class))
+                .isEqualTo(folder.toString());
     }
 
     private RunHandle start(String... settings) {

@@ -64,7 +64,7 @@ public final class RunHandle {
                 .setTaskQueue(TaskQueues.RUNS)
                 .setStaticSummary("online DPO: " + input.spec().name())
                 .setStaticDetails("Run directory: `" + input.runDirectory() + "`")
-                .setMemo(Map.of("runDirectory", input.runDirectory()))
+                .setMemo(RunAttributes.memo(input.runDirectory()))
                 .setTypedSearchAttributes(SearchAttributes.newBuilder()
                         .set(RunAttributes.TASK, input.spec().name())
                         .build())

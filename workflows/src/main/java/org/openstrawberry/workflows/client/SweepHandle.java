@@ -9,7 +9,6 @@ import io.temporal.client.WorkflowOptions;
 import io.temporal.client.WorkflowStub;
 import io.temporal.common.SearchAttributes;
 import java.time.Duration;
-import java.util.Map;
 import java.util.Optional;
 import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.workflows.Failures;
@@ -49,7 +48,7 @@ public final class SweepHandle {
                         .setTaskQueue(TaskQueues.RUNS)
                         .setStaticSummary("sweep of " + input.spec().trials().size() + " trials")
                         .setStaticDetails("Sweep directory: `" + input.directory() + "`")
-                        .setMemo(Map.of("runDirectory", input.directory()))
+                        .setMemo(RunAttributes.memo(input.directory()))
                         .setTypedSearchAttributes(SearchAttributes.newBuilder()
                                 .set(RunAttributes.TASK, input.spec().name())
                                 .build())
