@@ -2,6 +2,7 @@ package org.openstrawberry.workflows.client;
 
 import io.grpc.StatusRuntimeException;
 import io.temporal.api.common.v1.Payloads;
+import io.temporal.api.enums.v1.WorkflowExecutionStatus;
 import io.temporal.client.WorkflowClient;
 import io.temporal.client.WorkflowExecutionAlreadyStarted;
 import io.temporal.client.WorkflowFailedException;
@@ -127,8 +128,15 @@ public final class RunHandle {
         workflow.stop();
     }
 
-    /** Ends the run at once, in the middle of a step. What is finished stays; {@link #restart} goes on from there. */
+    /**
+     * Ends the run at once, in the middle of a step. What is finished stays; {@link #restart} goes on from there.
+     *
+     * @throws InvalidInputException if the run has ended
+     */
     public void stopNow() {
+        if (stub.describe().getStatus() != WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING) {
+            throw new InvalidInputException(id() + ": has ended; expected a run that is running");
+        }
         stub.cancel();
     }
 

@@ -139,9 +139,9 @@ public final class Strawberry implements AutoCloseable {
         }
     }
 
-    /** The server's runs, newest first. */
+    /** The server's runs, newest first; of one that was continued, the part under way. */
     public Stream<WorkflowExecutionMetadata> runs() {
-        return client.listExecutions("WorkflowType = 'TrainingWorkflow'");
+        return client.listExecutions("WorkflowType = 'TrainingWorkflow' AND ExecutionStatus != 'ContinuedAsNew'");
     }
 
     /** The schedules that start runs. A server in this process has none. */
