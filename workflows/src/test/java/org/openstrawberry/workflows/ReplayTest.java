@@ -30,33 +30,46 @@ import org.openstrawberry.workflows.steps.TaskQueues;
 class ReplayTest {
     private static final Path HISTORIES = Path.of("src", "test", "resources", "histories");
 
-    static List<Path> histories() throws IOException {
+    static List<Path> runs() throws IOException {
+        return histories("-pause-adjust-stop.json");
+    }
+
+    static List<Path> sweeps() throws IOException {
+        return histories("-sweep.json");
+    }
+
+    private static List<Path> histories(String kind) throws IOException {
         try (Stream<Path> files = Files.list(HISTORIES)) {
-            return files.filter(file -> file.toString().endsWith(".json"))
-                    .sorted()
-                    .toList();
+            return files.filter(file -> file.toString().endsWith(kind)).sorted().toList();
         }
     }
 
     @Test
     void thereAreHistories() throws Exception {
-        assertThat(histories()).isNotEmpty();
+        assertThat(runs()).isNotEmpty();
+        assertThat(sweeps()).isNotEmpty();
     }
 
     @ParameterizedTest
-    @MethodSource("histories")
-    void anOlderHistoryReplays(Path history) throws Exception {
+    @MethodSource("runs")
+    void anOlderRunReplays(Path history) throws Exception {
         replay(history, OnlineDpo.class);
     }
 
     @ParameterizedTest
-    @MethodSource("histories")
+    @MethodSource("sweeps")
+    void anOlderSweepReplays(Path history) throws Exception {
+        replay(history, HyperparameterSearch.class);
+    }
+
+    @ParameterizedTest
+    @MethodSource("runs")
     void itDoesNotReplayOnCodeThatDoesMore(Path history) {
         assertThatThrownBy(() -> replay(history, Changed.class)).hasStackTraceContaining("NonDeterministic");
     }
 
     @ParameterizedTest
-    @MethodSource("histories")
+    @MethodSource("runs")
     void itReplaysWhereTheChangeIsBehindAVersion(Path history) throws Exception {
         replay(history, ChangedBehindAVersion.class);
     }
