@@ -50,7 +50,12 @@ public record DpoSpec(
         JS_DIVERGENCE,
         /** A family between the first two. */
         @JsonProperty("alpha_divergence")
-        ALPHA_DIVERGENCE
+        ALPHA_DIVERGENCE;
+
+        /** As it stands in a run file. */
+        public String written() {
+            return name().toLowerCase(Locale.ROOT);
+        }
     }
 
     /** Checks ranges, and that every option has an effect. */
@@ -124,7 +129,7 @@ public record DpoSpec(
 
     private static void checkDivergence(LossSpec loss, FDivergence divergence, Optional<Double> alpha) {
         if (divergence != FDivergence.REVERSE_KL) {
-            String name = divergence.name().toLowerCase(Locale.ROOT);
+            String name = divergence.written();
             loss.first(LossKind::isOfLogRatios).ifPresent(kind -> {
                 throw new SettingException(
                         "f-divergence", "must be reverse_kl with loss " + kind.written() + ", found " + name, "loss");

@@ -47,6 +47,20 @@ public record LossSpec(List<Term> terms) {
     }
 
     /**
+     * The losses that an option names.
+     *
+     * @param option such as {@code --loss}
+     * @param text as in a run file
+     * @throws InvalidInputException if it names none; the message begins with the option
+     */
+    public static LossSpec parse(String option, String text) {
+        Place place = new Place(Place.Layer.OPTION, option + " " + text);
+        Setting setting = YamlReader.value(text, place, "loss");
+        check(setting, "loss");
+        return of(setting.json());
+    }
+
+    /**
      * The losses that are written so.
      *
      * @param written a name, or a list of names and of names with weights
