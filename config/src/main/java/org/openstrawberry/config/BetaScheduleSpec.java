@@ -33,6 +33,6 @@ public record BetaScheduleSpec(Kind kind, double finalBeta) {
     double at(double beta, int iteration, int iterations) {
         double progress = iterations <= 1 ? 0 : Math.min(1, (iteration - 1.0) / (iterations - 1.0));
         double done = kind == Kind.LINEAR ? progress : (1 - Math.cos(Math.PI * progress)) / 2;
-        return beta + (finalBeta - beta) * done;
+        return beta * (1 - done) + finalBeta * done;
     }
 }

@@ -9,16 +9,20 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.stream.IntStream;
 import org.openstrawberry.activities.lines.PairLine;
+import org.openstrawberry.activities.run.IterationRecord;
 import org.openstrawberry.activities.run.Run;
 import org.openstrawberry.activities.store.DamagedArtifactException;
 import org.openstrawberry.activities.store.Json;
 import org.openstrawberry.activities.store.RunLayout;
+import org.openstrawberry.config.Adjustment;
 import org.openstrawberry.config.DpoSpec;
 import org.openstrawberry.config.OptimizerSpec;
 import org.openstrawberry.config.ReferenceSpec;
+import org.openstrawberry.config.RunSpec;
 import org.openstrawberry.model.training.DpoStep;
 import org.openstrawberry.model.training.PairLogProbs;
 import org.openstrawberry.model.training.PreferencePair;
+import org.openstrawberry.workflows.TrainingState;
 import org.openstrawberry.workflows.steps.ArtifactRef;
 import org.openstrawberry.workflows.steps.TrainerActivities.StepRequest;
 import org.slf4j.Logger;
@@ -168,11 +172,32 @@ public final class PolicyStates implements AutoCloseable {
         step.refresh().or(() -> recordedRefresh(run, iteration)).ifPresent(state::refresh);
     }
 
-    /** Whether a refresh followed an iteration is not always known when its step is logged: evaluations may decide. */
+    /**
+     * The refresh that followed an iteration and was not known yet when its step was logged, since its evaluation decided:
+     * as it was logged itself, or else as the state after the iteration implies.
+     */
     private static Optional<ReferenceSpec> recordedRefresh(Run run, int iteration) {
         return run.store()
                 .find(RunLayout.reference(iteration))
-                .map(file -> Json.read(run.store().verified(file), ReferenceSpec.class));
+                .map(file -> Json.read(run.store().verified(file), ReferenceSpec.class))
+                .or(() -> refreshAtBest(run, iteration));
+    }
+
+    private static Optional<ReferenceSpec> refreshAtBest(Run run, int iteration) {
+        String path = RunLayout.iterationRecord(iteration);
+        if (iteration == 0 || !run.store().isWhole(path)) {
+            return Optional.empty();
+        }
+        TrainingState state =
+                Json.read(run.store().resolve(path), IterationRecord.class).state();
+        RunSpec spec = state.adjusted().isEmpty() ? run.spec() : Adjustment.apply(run.spec(), state.adjusted());
+        boolean best = state.heldOut()
+                .filter(held -> held.bestIteration() == iteration)
+                .isPresent();
+        return Optional.of(spec.reference())
+                .filter(reference -> best
+                        && reference.atBest()
+                        && iteration % spec.evaluation().every() == 0);
     }
 
     private static ArtifactRef whole(Run run, String path) {
