@@ -24,6 +24,7 @@ import org.openstrawberry.model.generation.Generator;
 import org.openstrawberry.model.generation.SamplingSettings;
 import org.openstrawberry.model.pretrained.ModelConfig;
 import org.openstrawberry.model.pretrained.Weights;
+import org.openstrawberry.model.training.PreferenceObjective.Weighted;
 import org.openstrawberry.model.transformer.Decoder;
 import org.openstrawberry.model.transformer.NoGradient;
 import org.openstrawberry.model.transformer.TinyModel;
@@ -74,6 +75,82 @@ class TrainerTest {
         DpoStep eight = dpoStep(policy.copy(manager), reference, pairs, 1);
         assertThat(eight.loss()).isCloseTo(one.loss(), within(1e-6));
         assertThat(eight.gradNorm()).isCloseTo(one.gradNorm(), within(1e-5));
+    }
+
+    /** Those that sort the batch, count its tokens or weigh its pairs too. */
+    @Test
+    void everyLossIsTheSameHoweverTheBatchIsParted() {
+        List<PreferencePair> pairs = pairs(8);
+        for (PreferenceObjective objective : List.of(
+                mixture(new PreferenceLoss.Aot(0.1), new PreferenceLoss.Sft(), 0.5, false),
+                mixture(new PreferenceLoss.AotUnpaired(0), new PreferenceLoss.Ipo(), 1, false),
+                mixture(new PreferenceLoss.Discopop(0.05), new PreferenceLoss.Sft(), 0.5, true),
+                mixture(new PreferenceLoss.BcoPair(), new PreferenceLoss.SigmoidNorm(), 0, true))) {
+            Map<String, float[]> whole = gradients(pairs, objective, WHOLE);
+            Map<String, float[]> parts = gradients(pairs, objective, 1);
+            whole.forEach(
+                    (name, gradient) -> assertThat(parts.get(name)).as(name).containsExactly(gradient, within(2e-6f)));
+            DpoTrainer trainer = new DpoTrainer(decoder);
+            DpoStep one = trainer.measure(policy, reference, pairs, objective, WHOLE);
+            DpoStep eight = trainer.measure(policy, reference, pairs, objective, 1);
+            assertThat(eight.loss()).isCloseTo(one.loss(), within(1e-5));
+            assertThat(eight.gradNorm()).isCloseTo(one.gradNorm(), within(1e-5));
+        }
+    }
+
+    /** But those with weights of pairs, which are constants to the gradient. */
+    @Test
+    void gradientsOfMixturesAreTheFiniteDifferencesOfTheLoss() {
+        List<PreferencePair> pairs = pairs(4);
+        PreferenceObjective objective = new PreferenceObjective(
+                List.of(
+                        new Weighted(new PreferenceLoss.ExoPair(0.1), 0.5),
+                        new Weighted(new PreferenceLoss.Ipo(), 0.05),
+                        new Weighted(new PreferenceLoss.Sft(), 0.3)),
+                BETA,
+                new Divergence.JensenShannon(),
+                0.5,
+                false);
+        DpoTrainer trainer = new DpoTrainer(decoder);
+
+        assertFiniteDifferences(
+                gradients(pairs, objective, WHOLE),
+                () -> trainer.measure(policy, reference, pairs, objective, WHOLE)
+                        .loss());
+    }
+
+    @Test
+    void measuringChangesNothingAndFindsWhatAStepFinds() {
+        Weights before = policy.copy(manager);
+        DpoStep measured = new DpoTrainer(decoder).measure(policy, reference, pairs(4), DPO, WHOLE);
+
+        assertSameBits(policy, before);
+        assertThat(dpoStep(policy, reference, pairs(4), WHOLE)).isEqualTo(measured);
+    }
+
+    /** A batch is padded with token 0: here it also ends completions, of which two are shorter than the others. */
+    @Test
+    void theTokenThatPaddingIsMadeOfCountsWhereItIsReal() {
+        List<Sequence> sequences = List.of(
+                new Sequence(new int[] {1, 0}, new int[] {4, 0}),
+                new Sequence(new int[] {2}, new int[] {0}),
+                new Sequence(new int[] {1, 5, 6}, new int[] {7, 0, 8, 9, 0}));
+        LogProbs logProbs = new LogProbs(decoder);
+        float[][] together = logProbs.perToken(policy, sequences, WHOLE);
+        for (int i = 0; i < together.length; i++) {
+            assertThat(together[i])
+                    .hasSize(sequences.get(i).completionIds().length)
+                    .doesNotContain(0);
+            assertThat(together[i])
+                    .containsExactly(logProbs.perToken(policy, List.of(sequences.get(i)), WHOLE)[0], within(1e-5f));
+        }
+    }
+
+    /** Nothing is ever cut so that no token is left; a pair of which nothing would count is refused, not trained on as NaN. */
+    @Test
+    void aPairWithoutACompletionTokenIsRefused() {
+        assertThatThrownBy(() -> new PreferencePair(new int[] {1}, new int[0], new int[] {2}))
+                .hasMessage("prompt and completions must each have at least one token, found 1, 0 and 1");
     }
 
     @Test
@@ -283,10 +360,24 @@ class TrainerTest {
         return sum / pairs.size();
     }
 
+    private static PreferenceObjective mixture(
+            PreferenceLoss one, PreferenceLoss other, double tailWeight, boolean weighted) {
+        return new PreferenceObjective(
+                List.of(new Weighted(one, 0.7), new Weighted(other, 0.4)),
+                BETA,
+                new Divergence.ReverseKl(),
+                tailWeight,
+                weighted);
+    }
+
     private Map<String, float[]> dpoGradients(List<PreferencePair> pairs, int microBatch) {
+        return gradients(pairs, DPO, microBatch);
+    }
+
+    private Map<String, float[]> gradients(List<PreferencePair> pairs, PreferenceObjective objective, int microBatch) {
         try (NoGradient noGradient = NoGradient.open();
                 Gradients gradients = new Gradients(policy)) {
-            new DpoTrainer(decoder).accumulate(gradients, reference, pairs, DPO, microBatch);
+            new DpoTrainer(decoder).accumulate(gradients, reference, pairs, objective, microBatch);
             Map<String, float[]> values = new LinkedHashMap<>();
             gradients.byName().forEach((name, gradient) -> values.put(name, gradient.toFloatArray()));
             return values;
