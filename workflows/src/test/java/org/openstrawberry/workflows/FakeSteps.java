@@ -9,6 +9,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.function.IntToDoubleFunction;
 import org.openstrawberry.config.EvaluationSpec;
 import org.openstrawberry.config.ReferenceSpec;
 import org.openstrawberry.config.RunSpec;
@@ -48,6 +49,7 @@ final class FakeSteps
     private final ConcurrentLinkedQueue<String> calls = new ConcurrentLinkedQueue<>();
     private final ConcurrentLinkedQueue<String> callsByRun = new ConcurrentLinkedQueue<>();
     private final Map<String, TrainingState> states = new ConcurrentHashMap<>();
+    private volatile IntToDoubleFunction heldOut = iteration -> 0.5;
     private final Map<String, RunResult> ended = new ConcurrentHashMap<>();
     private final ConcurrentLinkedQueue<Double> betas = new ConcurrentLinkedQueue<>();
     private final Set<String> runIds = ConcurrentHashMap.newKeySet();
@@ -83,6 +85,11 @@ final class FakeSteps
     /** The next lease names a process that is dead. */
     void leaseTo(String deadHost) {
         hosts.add(deadHost);
+    }
+
+    /** What evaluations find, by iteration. */
+    void heldOut(IntToDoubleFunction results) {
+        heldOut = results;
     }
 
     void failOnce(String call) {
@@ -165,7 +172,7 @@ final class FakeSteps
     @Override
     public Pairs rankAndPair(RankingRequest request) {
         note(request.run(), "pair " + request.prompts().iteration());
-        return new Pairs(request.prompts().iteration(), FILE, 2, 0, 0, 0);
+        return new Pairs(request.prompts().iteration(), FILE, 2, 0, 0, 0, 0, 0, 0);
     }
 
     @Override
@@ -205,7 +212,8 @@ final class FakeSteps
     @Override
     public Evaluation evaluate(RunRef run, int iteration, EvaluationSpec evaluation) {
         note(run, "evaluate " + iteration);
-        return new Evaluation(iteration, FILE, 0.5, Map.of("eval/accuracy", 0.5), 0);
+        double result = heldOut.applyAsDouble(iteration);
+        return new Evaluation(iteration, FILE, result, Map.of("eval/accuracy", result), 0);
     }
 
     @Override

@@ -75,6 +75,29 @@ class OnlineDpoTest {
                         "finish");
     }
 
+    /** The last one is there because the run ends: a longer run would not have it. */
+    @Test
+    void theReferenceFollowsThePolicyAtEachBestEvaluationThatIsDue() {
+        steps.heldOut(iteration -> iteration == 4 ? 0.1 : iteration);
+
+        start("until.iterations=7", "evaluation.every=2", "checkpoints.every=100", "reference.refresh=best")
+                .result()
+                .block();
+
+        assertThat(steps.calls().stream().filter(call -> call.matches("(evaluate|refresh|checkpoint) .*")))
+                .containsExactly(
+                        "evaluate 0",
+                        "evaluate 2",
+                        "refresh 2",
+                        "checkpoint 2",
+                        "evaluate 4",
+                        "evaluate 6",
+                        "refresh 6",
+                        "checkpoint 6",
+                        "evaluate 7",
+                        "checkpoint 7");
+    }
+
     @Test
     void everyShardIsGeneratedAndScoredOnce() {
         start("until.iterations=1", "sampling.shards=4").result().block();

@@ -24,12 +24,14 @@ import org.openstrawberry.model.generation.Generator;
 import org.openstrawberry.model.generation.SamplingSettings;
 import org.openstrawberry.model.pretrained.ModelConfig;
 import org.openstrawberry.model.pretrained.Weights;
+import org.openstrawberry.model.training.PreferenceObjective.Weighted;
 import org.openstrawberry.model.transformer.Decoder;
 import org.openstrawberry.model.transformer.NoGradient;
 import org.openstrawberry.model.transformer.TinyModel;
 
 class TrainerTest {
     private static final double BETA = 0.5;
+    private static final PreferenceObjective DPO = PreferenceObjective.sigmoid(BETA);
     private static final int WHOLE = 10_000;
     private static final int EOS = 3;
 
@@ -73,6 +75,82 @@ class TrainerTest {
         DpoStep eight = dpoStep(policy.copy(manager), reference, pairs, 1);
         assertThat(eight.loss()).isCloseTo(one.loss(), within(1e-6));
         assertThat(eight.gradNorm()).isCloseTo(one.gradNorm(), within(1e-5));
+    }
+
+    /** Those that sort the batch, count its tokens or weigh its pairs too. */
+    @Test
+    void everyLossIsTheSameHoweverTheBatchIsParted() {
+        List<PreferencePair> pairs = pairs(8);
+        for (PreferenceObjective objective : List.of(
+                mixture(new PreferenceLoss.Aot(0.1), new PreferenceLoss.Sft(), 0.5, false),
+                mixture(new PreferenceLoss.AotUnpaired(0), new PreferenceLoss.Ipo(), 1, false),
+                mixture(new PreferenceLoss.Discopop(0.05), new PreferenceLoss.Sft(), 0.5, true),
+                mixture(new PreferenceLoss.BcoPair(), new PreferenceLoss.SigmoidNorm(), 0, true))) {
+            Map<String, float[]> whole = gradients(pairs, objective, WHOLE);
+            Map<String, float[]> parts = gradients(pairs, objective, 1);
+            whole.forEach(
+                    (name, gradient) -> assertThat(parts.get(name)).as(name).containsExactly(gradient, within(2e-6f)));
+            DpoTrainer trainer = new DpoTrainer(decoder);
+            DpoStep one = trainer.measure(policy, reference, pairs, objective, WHOLE);
+            DpoStep eight = trainer.measure(policy, reference, pairs, objective, 1);
+            assertThat(eight.loss()).isCloseTo(one.loss(), within(1e-5));
+            assertThat(eight.gradNorm()).isCloseTo(one.gradNorm(), within(1e-5));
+        }
+    }
+
+    /** But those with weights of pairs, which are constants to the gradient. */
+    @Test
+    void gradientsOfMixturesAreTheFiniteDifferencesOfTheLoss() {
+        List<PreferencePair> pairs = pairs(4);
+        PreferenceObjective objective = new PreferenceObjective(
+                List.of(
+                        new Weighted(new PreferenceLoss.ExoPair(0.1), 0.5),
+                        new Weighted(new PreferenceLoss.Ipo(), 0.05),
+                        new Weighted(new PreferenceLoss.Sft(), 0.3)),
+                BETA,
+                new Divergence.JensenShannon(),
+                0.5,
+                false);
+        DpoTrainer trainer = new DpoTrainer(decoder);
+
+        assertFiniteDifferences(
+                gradients(pairs, objective, WHOLE),
+                () -> trainer.measure(policy, reference, pairs, objective, WHOLE)
+                        .loss());
+    }
+
+    @Test
+    void measuringChangesNothingAndFindsWhatAStepFinds() {
+        Weights before = policy.copy(manager);
+        DpoStep measured = new DpoTrainer(decoder).measure(policy, reference, pairs(4), DPO, WHOLE);
+
+        assertSameBits(policy, before);
+        assertThat(dpoStep(policy, reference, pairs(4), WHOLE)).isEqualTo(measured);
+    }
+
+    /** A batch is padded with token 0: here it also ends completions, of which two are shorter than the others. */
+    @Test
+    void theTokenThatPaddingIsMadeOfCountsWhereItIsReal() {
+        List<Sequence> sequences = List.of(
+                new Sequence(new int[] {1, 0}, new int[] {4, 0}),
+                new Sequence(new int[] {2}, new int[] {0}),
+                new Sequence(new int[] {1, 5, 6}, new int[] {7, 0, 8, 9, 0}));
+        LogProbs logProbs = new LogProbs(decoder);
+        float[][] together = logProbs.perToken(policy, sequences, WHOLE);
+        for (int i = 0; i < together.length; i++) {
+            assertThat(together[i])
+                    .hasSize(sequences.get(i).completionIds().length)
+                    .doesNotContain(0);
+            assertThat(together[i])
+                    .containsExactly(logProbs.perToken(policy, List.of(sequences.get(i)), WHOLE)[0], within(1e-5f));
+        }
+    }
+
+    /** Nothing is ever cut so that no token is left; a pair of which nothing would count is refused, not trained on as NaN. */
+    @Test
+    void aPairWithoutACompletionTokenIsRefused() {
+        assertThatThrownBy(() -> new PreferencePair(new int[] {1}, new int[0], new int[] {2}))
+                .hasMessage("prompt and completions must each have at least one token, found 1, 0 and 1");
     }
 
     @Test
@@ -167,10 +245,10 @@ class TrainerTest {
         double norm;
         try (Optimizer optimizer = Optimizer.of(OptimizerSettings.sgd(0), manager)) {
             DpoTrainer trainer = new DpoTrainer(decoder);
-            norm = trainer.step(free, reference, optimizer, pairs(4), BETA, 1, 0, WHOLE)
+            norm = trainer.step(free, reference, optimizer, pairs(4), DPO, 1, 0, WHOLE)
                     .gradNorm();
             double limit = norm / 4;
-            assertThat(trainer.step(clipped, reference, optimizer, pairs(4), BETA, 1, limit, WHOLE)
+            assertThat(trainer.step(clipped, reference, optimizer, pairs(4), DPO, 1, limit, WHOLE)
                             .gradNorm())
                     .isEqualTo(norm);
         }
@@ -198,9 +276,9 @@ class TrainerTest {
         Weights start = policy.copy(manager);
         DpoTrainer trainer = new DpoTrainer(decoder);
         try (Optimizer optimizer = Optimizer.of(OptimizerSettings.adamW(0, OptimizerSettings.Decay.ALL), manager)) {
-            DpoStep last = trainer.step(trained, start, optimizer, pairs(4), BETA, 1e-2, 1, WHOLE);
+            DpoStep last = trainer.step(trained, start, optimizer, pairs(4), DPO, 1e-2, 1, WHOLE);
             for (int i = 0; i < 30; i++) {
-                last = trainer.step(trained, start, optimizer, pairs(4), BETA, 1e-2, 1, WHOLE);
+                last = trainer.step(trained, start, optimizer, pairs(4), DPO, 1e-2, 1, WHOLE);
             }
             assertThat(last.loss()).isLessThan(0.1);
             assertThat(last.logProbs()).allMatch(pair -> pair.logRatioDifference() > 0);
@@ -229,7 +307,7 @@ class TrainerTest {
                 manager)) {
             List<String> after = new ArrayList<>();
             for (int i = 0; i < 200; i++) {
-                trainer.step(policy, reference, optimizer, pairs, BETA, 1e-4, 1, 20);
+                trainer.step(policy, reference, optimizer, pairs, DPO, 1e-4, 1, 20);
                 supervised.step(policy, optimizer, batch, 1e-4, 1, 20);
                 generator.generate(policy, List.of(new GenerationRequest(0, new int[] {1, 2}, 4)), sampling, 1, i);
                 if (i == 0 || i == 199) {
@@ -272,16 +350,34 @@ class TrainerTest {
             List<Sequence> both = List.of(pair.chosen(), pair.rejected());
             double[] pol = logProbs.sums(policy, both, WHOLE);
             double[] ref = logProbs.sums(reference, both, WHOLE);
-            sum += PairLoss.sigmoid(new PairLogProbs(pol[0], pol[1], ref[0], ref[1]), BETA)
+            sum += new PreferenceLoss.Sigmoid()
+                    .of(
+                            PairScores.of(
+                                    new PairLogProbs(pol[0], pol[1], ref[0], ref[1]), new Divergence.ReverseKl(), 1, 1),
+                            BETA)
                     .value();
         }
         return sum / pairs.size();
     }
 
+    private static PreferenceObjective mixture(
+            PreferenceLoss one, PreferenceLoss other, double tailWeight, boolean weighted) {
+        return new PreferenceObjective(
+                List.of(new Weighted(one, 0.7), new Weighted(other, 0.4)),
+                BETA,
+                new Divergence.ReverseKl(),
+                tailWeight,
+                weighted);
+    }
+
     private Map<String, float[]> dpoGradients(List<PreferencePair> pairs, int microBatch) {
+        return gradients(pairs, DPO, microBatch);
+    }
+
+    private Map<String, float[]> gradients(List<PreferencePair> pairs, PreferenceObjective objective, int microBatch) {
         try (NoGradient noGradient = NoGradient.open();
                 Gradients gradients = new Gradients(policy)) {
-            new DpoTrainer(decoder).accumulate(gradients, reference, pairs, BETA, microBatch);
+            new DpoTrainer(decoder).accumulate(gradients, reference, pairs, objective, microBatch);
             Map<String, float[]> values = new LinkedHashMap<>();
             gradients.byName().forEach((name, gradient) -> values.put(name, gradient.toFloatArray()));
             return values;
@@ -321,7 +417,7 @@ class TrainerTest {
 
     private DpoStep dpoStep(Weights weights, Weights against, List<PreferencePair> pairs, int microBatch) {
         try (Optimizer optimizer = Optimizer.of(OptimizerSettings.sgd(0), manager)) {
-            return new DpoTrainer(decoder).step(weights, against, optimizer, pairs, BETA, 1e-2, 0, microBatch);
+            return new DpoTrainer(decoder).step(weights, against, optimizer, pairs, DPO, 1e-2, 0, microBatch);
         }
     }
 
