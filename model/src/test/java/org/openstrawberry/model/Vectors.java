@@ -64,6 +64,12 @@ public final class Vectors {
         return List.of("llama", "llama_rope_llama3", "llama_tied_bf16");
     }
 
+    /** The names of the language models, of all families. */
+    public static List<String> languageModels() {
+        return List.of(
+                "llama", "llama_rope_llama3", "llama_tied_bf16", "mistral", "qwen2", "qwen3", "gemma2", "phi3", "gpt2");
+    }
+
     private static Path resource(String name) {
         URL url = Objects.requireNonNull(Vectors.class.getResource(name), name);
         try {

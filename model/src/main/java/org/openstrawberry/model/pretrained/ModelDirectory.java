@@ -20,6 +20,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.openstrawberry.config.InvalidInputException;
 
 /**
@@ -73,20 +74,42 @@ public final class ModelDirectory {
      * @throws InvalidInputException if a file is missing, broken or unfit; the message names the file
      */
     public static ModelDirectory open(Path path) {
-        ModelDirectory directory = openWithoutWeights(path);
+        return open(path, Head.LANGUAGE_MODEL);
+    }
+
+    /**
+     * As {@link #open(Path)}, for a sequence classifier.
+     *
+     * @throws InvalidInputException if a file is missing, broken or unfit; the message names the file
+     */
+    public static ModelDirectory openClassifier(Path path) {
+        return open(path, Head.CLASSIFIER);
+    }
+
+    /**
+     * As {@link #open(Path)}, for a language model or a sequence classifier.
+     *
+     * @throws InvalidInputException if a file is missing, broken or unfit; the message names the file
+     */
+    public static ModelDirectory openEither(Path path) {
+        return open(path, Head.LANGUAGE_MODEL, Head.CLASSIFIER);
+    }
+
+    private static ModelDirectory open(Path path, Head... heads) {
+        ModelDirectory directory = openWithoutWeights(path, heads);
         WeightFiles.find(path, directory.config);
         return directory;
     }
 
     /** Opens a directory that has a configuration and a tokenizer, and may yet lack weights. */
-    static ModelDirectory openWithoutWeights(Path path) {
+    static ModelDirectory openWithoutWeights(Path path, Head... heads) {
         if (!Files.isDirectory(path)) {
             throw new InvalidInputException(path + ": "
                     + (Files.exists(path) ? "found a file" : "no such directory")
                     + ", expected a model directory with config.json, tokenizer.json and model.safetensors");
         }
         JsonObject configFile = JsonObject.read(path.resolve(CONFIG));
-        ModelConfig config = ModelConfig.of(configFile);
+        ModelConfig config = ModelConfig.of(configFile, heads);
         Path tokenizerFile = path.resolve(TOKENIZER);
         Vocabulary vocabulary = Vocabulary.read(tokenizerFile);
         if (vocabulary.size() > config.vocabSize()) {
@@ -101,14 +124,14 @@ public final class ModelDirectory {
                 vocabulary,
                 config.vocabSize());
         Set<Integer> eosIds = special.of("eos_token_id", "eos_token");
-        if (eosIds.isEmpty()) {
+        if (eosIds.isEmpty() && !config.classifies()) {
             throw new InvalidInputException(path.resolve(CONFIG)
                     + ": eos_token_id is missing, expected there, in generation_config.json or in tokenizer_config.json:"
                     + " without it no text ever ends");
         }
-        int padId = special.of("pad_token_id", "pad_token").stream()
+        int padId = Stream.concat(special.of("pad_token_id", "pad_token").stream(), eosIds.stream())
                 .findFirst()
-                .orElse(eosIds.iterator().next());
+                .orElse(0);
         return new ModelDirectory(path, configFile, config, vocabulary, eosIds, padId);
     }
 

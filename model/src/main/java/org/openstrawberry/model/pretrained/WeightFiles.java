@@ -10,45 +10,50 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
-import java.util.regex.Pattern;
 import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.model.safetensors.SafetensorsFile;
 
 /**
- * Where a model's tensors lie: in one file, or in shards that an index names.
+ * Where a model's tensors lie: in one file, or in shards that an index names. Files of a bare model, which leave out what
+ * all names but the head's begin with, are read as well.
  *
  * @param main the file that a missing tensor is reported for: the one file, or the index
- * @param places file by tensor name
+ * @param places by the tensor's name in the configuration
  */
-record WeightFiles(Path main, Map<String, Path> places) {
+record WeightFiles(Path main, Map<String, Place> places) {
+    /**
+     * Where a tensor lies.
+     *
+     * @param file one of the model's files
+     * @param name that it has there
+     */
+    record Place(Path file, String name) {}
+
     static final String SINGLE = "model.safetensors";
     static final String INDEX = "model.safetensors.index.json";
-
-    /** Old checkpoints hold the rotary frequencies, which follow from the configuration; transformers ignores them too. */
-    private static final Pattern IGNORED = Pattern.compile("model\\.layers\\.\\d+\\.self_attn\\.rotary_emb\\.inv_freq");
 
     /** Finds and checks the weights of a directory, reading headers only. */
     static WeightFiles find(Path directory, ModelConfig config) {
         Path single = directory.resolve(SINGLE);
         Path index = directory.resolve(INDEX);
         if (Files.exists(single) || !Files.exists(index)) {
-            Map<String, Path> places = new LinkedHashMap<>();
+            Map<String, Place> places = new LinkedHashMap<>();
             try (SafetensorsFile file = SafetensorsFile.open(single)) {
-                check(file, file.names(), config);
-                file.names().forEach(name -> places.put(name, single));
+                check(file, file.names(), config, places);
             }
             return new WeightFiles(single, places).complete(config);
         }
-        Map<String, Path> places = placesByIndex(directory, index);
-        for (Path shard : new TreeSet<>(places.values())) {
+        Map<String, Path> shards = placesByIndex(directory, index);
+        Map<String, Place> places = new LinkedHashMap<>();
+        for (Path shard : new TreeSet<>(shards.values())) {
             Set<String> names = new TreeSet<>();
-            places.forEach((name, file) -> {
+            shards.forEach((name, file) -> {
                 if (file.equals(shard)) {
                     names.add(name);
                 }
             });
             try (SafetensorsFile file = SafetensorsFile.open(shard)) {
-                check(file, names, config);
+                check(file, names, config, places);
                 for (String name : file.names()) {
                     if (!names.contains(name)) {
                         throw new InvalidInputException(
@@ -80,27 +85,30 @@ record WeightFiles(Path main, Map<String, Path> places) {
         return places;
     }
 
-    private static void check(SafetensorsFile file, Set<String> names, ModelConfig config) {
+    private static void check(SafetensorsFile file, Set<String> names, ModelConfig config, Map<String, Place> places) {
         Map<String, Shape> expected = config.tensorShapes();
-        for (String name : names) {
-            if (IGNORED.matcher(name).matches()) {
+        if (!config.classifies() && config.tieWordEmbeddings()) {
+            expected.put(ModelConfig.OUTPUT, new Shape(config.vocabSize(), config.hiddenSize()));
+        }
+        for (String stored : names) {
+            if (config.names().ignored().matcher(stored).matches()) {
                 continue;
             }
-            Shape shape = name.equals(ModelConfig.OUTPUT) && config.tieWordEmbeddings()
-                    ? expected.get(ModelConfig.EMBEDDING)
-                    : expected.get(name);
+            String name = expected.containsKey(stored) ? stored : config.names().base() + stored;
+            Shape shape = expected.get(name);
             if (shape == null) {
-                throw new InvalidInputException(
-                        file.path() + ": tensor \"" + name + "\" is not part of the model that config.json describes");
+                throw new InvalidInputException(file.path() + ": tensor \"" + stored
+                        + "\" is not part of the model that config.json describes");
             }
-            if (!file.shape(name).equals(shape)) {
-                throw new InvalidInputException(file.path() + ": tensor \"" + name + "\": found shape "
-                        + file.shape(name) + ", expected " + shape + " by config.json");
+            if (!file.shape(stored).equals(shape)) {
+                throw new InvalidInputException(file.path() + ": tensor \"" + stored + "\": found shape "
+                        + file.shape(stored) + ", expected " + shape + " by config.json");
             }
-            if (!file.type(name).readsAsFloat()) {
-                throw new InvalidInputException(file.path() + ": tensor \"" + name + "\": found dtype "
-                        + file.type(name) + ", expected F32, BF16 or F16");
+            if (!file.type(stored).readsAsFloat()) {
+                throw new InvalidInputException(file.path() + ": tensor \"" + stored + "\": found dtype "
+                        + file.type(stored) + ", expected F32, BF16 or F16");
             }
+            places.put(name, new Place(file.path(), stored));
         }
     }
 
@@ -121,9 +129,9 @@ record WeightFiles(Path main, Map<String, Path> places) {
             for (String name : config.tensorShapes().keySet()) {
                 arrays.put(name, read(name, open, scratch));
             }
-            if (config.tieWordEmbeddings() && places.containsKey(ModelConfig.OUTPUT)) {
+            if (!config.classifies() && config.tieWordEmbeddings() && places.containsKey(ModelConfig.OUTPUT)) {
                 NDArray output = read(ModelConfig.OUTPUT, open, scratch);
-                if (!output.contentEquals(arrays.get(ModelConfig.EMBEDDING))) {
+                if (!output.contentEquals(arrays.get(config.embeddingName()))) {
                     throw new InvalidInputException(main + ": tensor \"" + ModelConfig.OUTPUT
                             + "\" differs from the embedding, expected equal tensors where config.json ties them");
                 }
@@ -135,10 +143,10 @@ record WeightFiles(Path main, Map<String, Path> places) {
     }
 
     private NDArray read(String name, Map<Path, SafetensorsFile> open, NDManager manager) {
-        Path place = places.get(name);
+        Place place = places.get(name);
         if (place == null) {
             throw new IllegalStateException("checked to be there: " + name);
         }
-        return open.computeIfAbsent(place, SafetensorsFile::open).read(name, manager);
+        return open.computeIfAbsent(place.file(), SafetensorsFile::open).read(place.name(), manager);
     }
 }
