@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 
 /** The reference vectors among the test resources. */
@@ -68,6 +69,32 @@ public final class Vectors {
     public static List<String> languageModels() {
         return List.of(
                 "llama", "llama_rope_llama3", "llama_tied_bf16", "mistral", "qwen2", "qwen3", "gemma2", "phi3", "gpt2");
+    }
+
+    /** A small model of {@link #families}. */
+    public static Path family(String name) {
+        return resource("/vectors/families/" + name);
+    }
+
+    /** The names of small language models that use each option of a family. */
+    public static List<String> families() {
+        return names(resource("/vectors/families"), name -> !name.startsWith("reward_"));
+    }
+
+    /** The names of small sequence classifiers among the {@link #family families}. */
+    public static List<String> classifiers() {
+        return names(resource("/vectors/families"), name -> name.startsWith("reward_"));
+    }
+
+    private static List<String> names(Path directory, Predicate<String> wanted) {
+        try (Stream<Path> folders = Files.list(directory)) {
+            return folders.map(folder -> folder.getFileName().toString())
+                    .filter(wanted)
+                    .sorted()
+                    .toList();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     private static Path resource(String name) {
