@@ -101,6 +101,15 @@ public record ModelConfig(
         return of(JsonObject.read(file), Head.LANGUAGE_MODEL);
     }
 
+    /**
+     * As {@link #read}, of a sequence classifier.
+     *
+     * @throws InvalidInputException if the file is missing or broken, or describes a model that is not supported
+     */
+    public static ModelConfig readClassifier(Path file) {
+        return of(JsonObject.read(file), Head.CLASSIFIER);
+    }
+
     static ModelConfig of(JsonObject root, Head... accepted) {
         try {
             return Families.read(root, accepted);

@@ -19,6 +19,7 @@ import java.util.Collections;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.stream.Stream;
 import org.openstrawberry.config.InvalidInputException;
@@ -161,6 +162,18 @@ public final class ModelDirectory {
     /** Id of the padding token, found as the end tokens are; where none is set, the main end token. */
     public int padId() {
         return padId;
+    }
+
+    /**
+     * Id of the token that a sequence classifier does not read: {@code pad_token_id} of {@code config.json}, as
+     * transformers has it, and nothing else.
+     */
+    public OptionalInt classifierPadId() {
+        return configFile
+                .value("pad_token_id")
+                .filter(id -> id.intValue() >= 0)
+                .map(id -> OptionalInt.of(id.intValue()))
+                .orElse(OptionalInt.empty());
     }
 
     /**
