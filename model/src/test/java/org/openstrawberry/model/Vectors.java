@@ -86,6 +86,18 @@ public final class Vectors {
         return names(resource("/vectors/families"), name -> name.startsWith("reward_"));
     }
 
+    /** Rendered chats of a template, such as {@code zephyr}. */
+    public static Path chatTemplate(String name) {
+        return resource("/vectors/templates/" + name + ".json");
+    }
+
+    /** The names of the chat templates. */
+    public static List<String> chatTemplates() {
+        return names(resource("/vectors/templates"), name -> true).stream()
+                .map(name -> name.replace(".json", ""))
+                .toList();
+    }
+
     private static List<String> names(Path directory, Predicate<String> wanted) {
         try (Stream<Path> folders = Files.list(directory)) {
             return folders.map(folder -> folder.getFileName().toString())

@@ -23,6 +23,7 @@ import java.util.OptionalInt;
 import java.util.Set;
 import java.util.stream.Stream;
 import org.openstrawberry.config.InvalidInputException;
+import org.openstrawberry.model.chat.ChatTemplate;
 
 /**
  * A Hugging Face model directory: {@code config.json}, {@code tokenizer.json}, weights in safetensors files, and what may
@@ -149,6 +150,16 @@ public final class ModelDirectory {
     /** Opens the tokenizer; the caller closes it. */
     public Tokenizer tokenizer() {
         return Tokenizer.open(path.resolve(TOKENIZER), vocabulary);
+    }
+
+    /**
+     * The chat template, if there is one: {@code chat_template.jinja}, else {@code tokenizer_config.json}'s, of a list the
+     * one named {@code default}.
+     *
+     * @throws InvalidInputException if it is not a text
+     */
+    public Optional<ChatTemplate> chatTemplate() {
+        return ChatTemplateFiles.read(path);
     }
 
     /**
