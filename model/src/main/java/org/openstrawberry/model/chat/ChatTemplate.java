@@ -81,7 +81,7 @@ public final class ChatTemplate {
         RenderResult result = jinjava().renderForResult(template, variables);
         for (TemplateError error : result.getErrors()) {
             if (error.getReason() != ErrorReason.UNKNOWN) {
-                throw new InvalidInputException(source + ":" + error.getLineno() + ": " + reason(error));
+                throw new InvalidInputException(source + reason(error), error.getException());
             }
         }
         return result.getOutput();
@@ -150,9 +150,10 @@ public final class ChatTemplate {
     private static String reason(TemplateError error) {
         for (Throwable cause = error.getException(); cause != null; cause = cause.getCause()) {
             if (cause instanceof TemplateFunctions.Raised) {
-                return "the chat template refuses the messages: " + cause.getMessage();
+                return ": the chat template refuses the messages: " + cause.getMessage();
             }
         }
-        return "the chat template cannot be rendered: " + error.getMessage();
+        String message = String.valueOf(error.getMessage()).lines().findFirst().orElse("");
+        return ":" + error.getLineno() + ": the chat template cannot be rendered: " + message;
     }
 }

@@ -171,6 +171,11 @@ public record ModelConfig(
         return shapes;
     }
 
+    /** Number of parameters: elements of all tensors, a tied one counted once. */
+    public long parameters() {
+        return tensors().stream().mapToLong(tensor -> tensor.shape().size()).sum();
+    }
+
     /**
      * A tensor of the model.
      *

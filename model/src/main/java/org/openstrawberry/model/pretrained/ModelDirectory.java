@@ -197,6 +197,11 @@ public final class ModelDirectory {
         return WeightFiles.find(path, config).load(config, parent);
     }
 
+    /** The element types that the weights have in their files, such as {@code BF16}. */
+    public Set<String> storedTypes() {
+        return WeightFiles.find(path, config).types();
+    }
+
     /**
      * Writes a directory with other weights and all else as it is here, so that what loads this directory loads that one.
      * Its weights are float32 in one {@code model.safetensors}, and its configuration says so.

@@ -121,6 +121,19 @@ record WeightFiles(Path main, Map<String, Place> places) {
         return this;
     }
 
+    /** The element types of the tensors. */
+    Set<String> types() {
+        Set<String> types = new TreeSet<>();
+        for (Path file : new TreeSet<>(places.values().stream().map(Place::file).toList())) {
+            try (SafetensorsFile open = SafetensorsFile.open(file)) {
+                places.values().stream()
+                        .filter(place -> place.file().equals(file))
+                        .forEach(place -> types.add(open.type(place.name()).name()));
+            }
+        }
+        return types;
+    }
+
     /** Reads the weights, in the configuration's order. */
     Weights load(ModelConfig config, NDManager parent) {
         Map<Path, SafetensorsFile> open = new LinkedHashMap<>();

@@ -116,13 +116,13 @@ class ChatTemplateTest {
         ChatTemplate template = new ChatTemplate("here", "a\n{{ raise_exception('roles must alternate') }}", Map.of());
         assertThatThrownBy(() -> template.render(HELLO, true))
                 .isInstanceOf(InvalidInputException.class)
-                .hasMessage("here:2: the chat template refuses the messages: roles must alternate");
+                .hasMessage("here: the chat template refuses the messages: roles must alternate");
         assertThatThrownBy(() -> new ChatTemplate("here", "{% for %}", Map.of()).render(HELLO, true))
                 .isInstanceOf(InvalidInputException.class)
                 .hasMessageStartingWith("here:1: the chat template cannot be rendered: ");
         assertThatThrownBy(() -> new ChatTemplate("here", "{{ 'a'.getClass() }}", Map.of()).render(HELLO, true))
                 .isInstanceOf(InvalidInputException.class)
-                .hasMessage("here:1: the chat template refuses the messages: the method getClass of a text is not"
+                .hasMessage("here: the chat template refuses the messages: the method getClass of a text is not"
                         + " supported");
     }
 
