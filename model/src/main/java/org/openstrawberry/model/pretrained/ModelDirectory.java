@@ -35,6 +35,9 @@ public final class ModelDirectory {
     private static final String TOKENIZER_CONFIG = "tokenizer_config.json";
     private static final String GENERATION_CONFIG = "generation_config.json";
 
+    /** As transformers 4 parts weights. */
+    private static final long SHARD_BYTES = 5_000_000_000L;
+
     /** What a copy of the model takes along unchanged, where it is there. */
     private static final List<String> COMPANIONS = List.of(
             TOKENIZER,
@@ -204,18 +207,45 @@ public final class ModelDirectory {
 
     /**
      * Writes a directory with other weights and all else as it is here, so that what loads this directory loads that one.
-     * Its weights are float32 in one {@code model.safetensors}, and its configuration says so.
+     * Its weights are float32, and its configuration says so; they are in one {@code model.safetensors}, or in shards with
+     * an index where that would be larger than 5 GB.
      *
      * @param target created if it is not there; files in it are replaced
      * @param weights of this model's shape
      * @throws UncheckedIOException if it cannot be written
      */
     public void export(Path target, Weights weights) {
+        export(target, weights, SHARD_BYTES);
+    }
+
+    /**
+     * As {@link #export(Path, Weights)}, with another size of shards.
+     *
+     * @param target created if it is not there; files in it are replaced
+     * @param weights of this model's shape
+     * @param shardBytes most bytes of tensors in a file; a tensor larger than that has a file of its own
+     * @throws UncheckedIOException if it cannot be written
+     */
+    public void export(Path target, Weights weights, long shardBytes) {
         if (!weights.names().equals(config.tensorShapes().keySet())) {
             throw new IllegalArgumentException("the weights are not of the model in " + path);
         }
         copyWithoutWeights(target);
-        weights.save(target.resolve(WeightFiles.SINGLE));
+        WeightFiles.write(target, weights.asMap(), shardBytes);
+    }
+
+    /**
+     * The hash of a directory's weights: SHA-256 of {@code model.safetensors}, or of the hashes of all shards in their
+     * order, as lower-case hexadecimal.
+     *
+     * @throws UncheckedIOException if there are none, or they cannot be read
+     */
+    public static String weightsSha256(Path directory) {
+        try {
+            return WeightFiles.sha256(directory);
+        } catch (IOException e) {
+            throw new UncheckedIOException(directory + ": the weights cannot be read: " + e.getMessage(), e);
+        }
     }
 
     /** Writes all but the weights, for float32 weights. */

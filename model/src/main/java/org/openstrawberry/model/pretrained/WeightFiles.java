@@ -4,14 +4,35 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.security.DigestInputStream;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.model.safetensors.SafetensorsFile;
+import org.openstrawberry.model.safetensors.SafetensorsWriter;
 
 /**
  * Where a model's tensors lie: in one file, or in shards that an index names. Files of a bare model, which leave out what
@@ -31,6 +52,9 @@ record WeightFiles(Path main, Map<String, Place> places) {
 
     static final String SINGLE = "model.safetensors";
     static final String INDEX = "model.safetensors.index.json";
+
+    private static final Pattern SHARD = Pattern.compile("model-\\d{5}-of-\\d{5}\\.safetensors");
+    private static final ObjectMapper JSON = new ObjectMapper();
 
     /** Finds and checks the weights of a directory, reading headers only. */
     static WeightFiles find(Path directory, ModelConfig config) {
@@ -63,6 +87,103 @@ record WeightFiles(Path main, Map<String, Place> places) {
             }
         }
         return new WeightFiles(index, places).complete(config);
+    }
+
+    /**
+     * Writes float32 tensors to one file, or to shards with an index, in the order given; other weights in the directory
+     * are removed.
+     *
+     * @param shardBytes most bytes of tensors in a file; a tensor larger than that has a file of its own
+     */
+    static void write(Path directory, Map<String, NDArray> tensors, long shardBytes) {
+        List<Map<String, NDArray>> shards = new ArrayList<>();
+        long room = 0;
+        long total = 0;
+        for (Map.Entry<String, NDArray> tensor : tensors.entrySet()) {
+            long bytes = tensor.getValue().size() * Float.BYTES;
+            if (shards.isEmpty() || bytes > room) {
+                shards.add(new LinkedHashMap<>());
+                room = shardBytes;
+            }
+            shards.get(shards.size() - 1).put(tensor.getKey(), tensor.getValue());
+            room -= bytes;
+            total += bytes;
+        }
+        try {
+            removeAll(directory);
+            if (shards.size() == 1) {
+                SafetensorsWriter.write(directory.resolve(SINGLE), shards.get(0));
+                return;
+            }
+            ObjectNode index = JSON.createObjectNode();
+            index.putObject("metadata").put("total_size", total);
+            ObjectNode map = index.putObject("weight_map");
+            for (int i = 0; i < shards.size(); i++) {
+                String file = String.format(Locale.ROOT, "model-%05d-of-%05d.safetensors", i + 1, shards.size());
+                SafetensorsWriter.write(directory.resolve(file), shards.get(i));
+                shards.get(i).keySet().forEach(name -> map.put(name, file));
+            }
+            try (FileChannel channel = FileChannel.open(
+                    directory.resolve(INDEX), StandardOpenOption.WRITE, StandardOpenOption.CREATE_NEW)) {
+                ByteBuffer bytes =
+                        ByteBuffer.wrap(JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(index));
+                while (bytes.hasRemaining()) {
+                    channel.write(bytes);
+                }
+                channel.force(true);
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(directory + ": cannot be written: " + e.getMessage(), e);
+        }
+    }
+
+    private static void removeAll(Path directory) throws IOException {
+        Files.deleteIfExists(directory.resolve(SINGLE));
+        Files.deleteIfExists(directory.resolve(INDEX));
+        for (Path shard : shards(directory)) {
+            Files.delete(shard);
+        }
+    }
+
+    private static List<Path> shards(Path directory) throws IOException {
+        try (Stream<Path> files = Files.list(directory)) {
+            return files.filter(
+                            file -> SHARD.matcher(file.getFileName().toString()).matches())
+                    .sorted()
+                    .toList();
+        }
+    }
+
+    /** Of the one file, or of the hashes of all shards. */
+    static String sha256(Path directory) throws IOException {
+        Path single = directory.resolve(SINGLE);
+        if (Files.exists(single)) {
+            return sha256OfFile(single);
+        }
+        StringBuilder hashes = new StringBuilder();
+        for (Path shard : shards(directory)) {
+            hashes.append(sha256OfFile(shard)).append('\n');
+        }
+        if (hashes.isEmpty()) {
+            throw new NoSuchFileException(single.toString());
+        }
+        return HexFormat.of().formatHex(newSha256().digest(hashes.toString().getBytes(StandardCharsets.US_ASCII)));
+    }
+
+    private static String sha256OfFile(Path file) throws IOException {
+        MessageDigest digest = newSha256();
+        try (InputStream in = new DigestInputStream(Files.newInputStream(file), digest)) {
+            in.transferTo(OutputStream.nullOutputStream());
+        }
+        return HexFormat.of().formatHex(digest.digest());
+    }
+
+    private static MessageDigest newSha256() {
+        try {
+            return MessageDigest.getInstance("SHA-256");
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every Java has SHA-256", e);
+        }
     }
 
     private static Map<String, Path> placesByIndex(Path directory, Path index) {
