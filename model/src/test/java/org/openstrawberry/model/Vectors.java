@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 
 /** The reference vectors among the test resources. */
@@ -62,6 +63,50 @@ public final class Vectors {
     /** The names of the llama models. */
     public static List<String> llamas() {
         return List.of("llama", "llama_rope_llama3", "llama_tied_bf16");
+    }
+
+    /** The names of the language models, of all families. */
+    public static List<String> languageModels() {
+        return List.of(
+                "llama", "llama_rope_llama3", "llama_tied_bf16", "mistral", "qwen2", "qwen3", "gemma2", "phi3", "gpt2");
+    }
+
+    /** A small model of {@link #families}. */
+    public static Path family(String name) {
+        return resource("/vectors/families/" + name);
+    }
+
+    /** The names of small language models that use each option of a family. */
+    public static List<String> families() {
+        return names(resource("/vectors/families"), name -> !name.startsWith("reward_"));
+    }
+
+    /** The names of small sequence classifiers among the {@link #family families}. */
+    public static List<String> classifiers() {
+        return names(resource("/vectors/families"), name -> name.startsWith("reward_"));
+    }
+
+    /** Rendered chats of a template, such as {@code zephyr}. */
+    public static Path chatTemplate(String name) {
+        return resource("/vectors/templates/" + name + ".json");
+    }
+
+    /** The names of the chat templates. */
+    public static List<String> chatTemplates() {
+        return names(resource("/vectors/templates"), name -> true).stream()
+                .map(name -> name.replace(".json", ""))
+                .toList();
+    }
+
+    private static List<String> names(Path directory, Predicate<String> wanted) {
+        try (Stream<Path> folders = Files.list(directory)) {
+            return folders.map(folder -> folder.getFileName().toString())
+                    .filter(wanted)
+                    .sorted()
+                    .toList();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     private static Path resource(String name) {

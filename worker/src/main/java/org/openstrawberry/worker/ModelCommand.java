@@ -12,7 +12,14 @@ import picocli.CommandLine.Option;
         name = "model",
         mixinStandardHelpOptions = true,
         description = "Tools for model directories.",
-        subcommands = {ModelCommand.Init.class, ModelDpoCommand.class})
+        subcommands = {
+            ModelCommand.Init.class,
+            ModelScoreCommand.class,
+            ModelGenerateCommand.class,
+            ModelDpoCommand.class,
+            ModelInfoCommand.class,
+            ModelDiffCommand.class
+        })
 final class ModelCommand {
     /** Draws the weights of a new model. */
     @Command(name = "init", mixinStandardHelpOptions = true, description = "Draw a new model's weights from a seed.")

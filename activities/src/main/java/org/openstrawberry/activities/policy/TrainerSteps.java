@@ -14,7 +14,6 @@ import org.openstrawberry.activities.run.Runs;
 import org.openstrawberry.activities.runtime.Tensors;
 import org.openstrawberry.activities.runtime.Timed;
 import org.openstrawberry.activities.store.DurableFiles;
-import org.openstrawberry.activities.store.Hashes;
 import org.openstrawberry.activities.store.Json;
 import org.openstrawberry.activities.store.RunLayout;
 import org.openstrawberry.config.OptimizerSpec;
@@ -169,7 +168,7 @@ public final class TrainerSteps implements TrainerActivities, AutoCloseable {
             DurableFiles.replaceFolder(target, temporary -> base.export(temporary, state.policy()));
             // The run ends here: without this, a process would hold the policy of every run that it ever worked on.
             states.drop(run);
-            return new Export(RunLayout.POLICY, Hashes.sha256(target.resolve("model.safetensors")));
+            return new Export(RunLayout.POLICY, ModelDirectory.weightsSha256(target));
         });
     }
 

@@ -23,6 +23,7 @@ import org.openstrawberry.config.RunFile;
 import org.openstrawberry.config.RunFile.Difference;
 import org.openstrawberry.config.RunSpec;
 import org.openstrawberry.config.WarmupRow;
+import org.openstrawberry.model.pretrained.ModelDirectory;
 import org.openstrawberry.workflows.Convergence;
 import org.openstrawberry.workflows.RunResult;
 
@@ -177,14 +178,16 @@ public final class RunSetup {
     /** How a run's last execution ended, if it did: its result is stored, and the policy is what the result says. */
     static Optional<RunResult> result(Path directory) {
         Path file = directory.resolve(RunLayout.RESULT);
-        Path policy = directory.resolve(RunLayout.POLICY).resolve("model.safetensors");
+        Path policy = directory.resolve(RunLayout.POLICY);
         if (!Files.exists(file) || !Files.exists(policy)) {
             return Optional.empty();
         }
         try {
             RunResult result = Json.read(file, RunResult.class);
-            return Hashes.sha256(policy).equals(result.policySha256()) ? Optional.of(result) : Optional.empty();
-        } catch (IOException | UncheckedIOException e) {
+            return ModelDirectory.weightsSha256(policy).equals(result.policySha256())
+                    ? Optional.of(result)
+                    : Optional.empty();
+        } catch (UncheckedIOException e) {
             return Optional.empty(); // cut off by a crash: the run goes on and writes it again
         }
     }

@@ -67,6 +67,11 @@ record JsonObject(Path path, String prefix, ObjectNode node) {
         return value == null || value.isNull() ? Optional.empty() : Optional.of(value);
     }
 
+    /** Whether the key is there, be it with {@code null}. */
+    boolean has(String key) {
+        return node.has(key);
+    }
+
     int positiveInt(String key) {
         return optionalPositiveInt(key).orElseThrow(() -> missing(key, "a whole number ≥ 1"));
     }
@@ -91,6 +96,26 @@ record JsonObject(Path path, String prefix, ObjectNode node) {
             }
             throw wrong(key, "a number > 0");
         });
+    }
+
+    Optional<Double> optionalNotNegative(String key) {
+        return value(key).map(value -> {
+            if (value.isNumber() && value.doubleValue() >= 0 && Double.isFinite(value.doubleValue())) {
+                return value.doubleValue();
+            }
+            throw wrong(key, "a number ≥ 0");
+        });
+    }
+
+    int wholeNumber(String key, int otherwise) {
+        return value(key)
+                .map(value -> {
+                    if (value.isIntegralNumber() && value.canConvertToInt()) {
+                        return value.intValue();
+                    }
+                    throw wrong(key, "a whole number");
+                })
+                .orElse(otherwise);
     }
 
     boolean flag(String key, boolean otherwise) {

@@ -19,8 +19,11 @@ import java.util.Collections;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.openstrawberry.config.InvalidInputException;
+import org.openstrawberry.model.chat.ChatTemplate;
 
 /**
  * A Hugging Face model directory: {@code config.json}, {@code tokenizer.json}, weights in safetensors files, and what may
@@ -31,6 +34,9 @@ public final class ModelDirectory {
     private static final String TOKENIZER = "tokenizer.json";
     private static final String TOKENIZER_CONFIG = "tokenizer_config.json";
     private static final String GENERATION_CONFIG = "generation_config.json";
+
+    /** As transformers 4 parts weights. */
+    private static final long SHARD_BYTES = 5_000_000_000L;
 
     /** What a copy of the model takes along unchanged, where it is there. */
     private static final List<String> COMPANIONS = List.of(
@@ -73,20 +79,42 @@ public final class ModelDirectory {
      * @throws InvalidInputException if a file is missing, broken or unfit; the message names the file
      */
     public static ModelDirectory open(Path path) {
-        ModelDirectory directory = openWithoutWeights(path);
+        return open(path, Head.LANGUAGE_MODEL);
+    }
+
+    /**
+     * As {@link #open(Path)}, for a sequence classifier.
+     *
+     * @throws InvalidInputException if a file is missing, broken or unfit; the message names the file
+     */
+    public static ModelDirectory openClassifier(Path path) {
+        return open(path, Head.CLASSIFIER);
+    }
+
+    /**
+     * As {@link #open(Path)}, for a language model or a sequence classifier.
+     *
+     * @throws InvalidInputException if a file is missing, broken or unfit; the message names the file
+     */
+    public static ModelDirectory openEither(Path path) {
+        return open(path, Head.LANGUAGE_MODEL, Head.CLASSIFIER);
+    }
+
+    private static ModelDirectory open(Path path, Head... heads) {
+        ModelDirectory directory = openWithoutWeights(path, heads);
         WeightFiles.find(path, directory.config);
         return directory;
     }
 
     /** Opens a directory that has a configuration and a tokenizer, and may yet lack weights. */
-    static ModelDirectory openWithoutWeights(Path path) {
+    static ModelDirectory openWithoutWeights(Path path, Head... heads) {
         if (!Files.isDirectory(path)) {
             throw new InvalidInputException(path + ": "
                     + (Files.exists(path) ? "found a file" : "no such directory")
                     + ", expected a model directory with config.json, tokenizer.json and model.safetensors");
         }
         JsonObject configFile = JsonObject.read(path.resolve(CONFIG));
-        ModelConfig config = ModelConfig.of(configFile);
+        ModelConfig config = ModelConfig.of(configFile, heads);
         Path tokenizerFile = path.resolve(TOKENIZER);
         Vocabulary vocabulary = Vocabulary.read(tokenizerFile);
         if (vocabulary.size() > config.vocabSize()) {
@@ -101,14 +129,14 @@ public final class ModelDirectory {
                 vocabulary,
                 config.vocabSize());
         Set<Integer> eosIds = special.of("eos_token_id", "eos_token");
-        if (eosIds.isEmpty()) {
+        if (eosIds.isEmpty() && !config.classifies()) {
             throw new InvalidInputException(path.resolve(CONFIG)
                     + ": eos_token_id is missing, expected there, in generation_config.json or in tokenizer_config.json:"
                     + " without it no text ever ends");
         }
-        int padId = special.of("pad_token_id", "pad_token").stream()
+        int padId = Stream.concat(special.of("pad_token_id", "pad_token").stream(), eosIds.stream())
                 .findFirst()
-                .orElse(eosIds.iterator().next());
+                .orElse(0);
         return new ModelDirectory(path, configFile, config, vocabulary, eosIds, padId);
     }
 
@@ -128,6 +156,16 @@ public final class ModelDirectory {
     }
 
     /**
+     * The chat template, if there is one: {@code chat_template.jinja}, else {@code tokenizer_config.json}'s, of a list the
+     * one named {@code default}.
+     *
+     * @throws InvalidInputException if it is not a text
+     */
+    public Optional<ChatTemplate> chatTemplate() {
+        return ChatTemplateFiles.read(path);
+    }
+
+    /**
      * Ids of the tokens that end a text, the main one first: from {@code generation_config.json}, else
      * {@code config.json}, else {@code tokenizer_config.json}.
      */
@@ -141,6 +179,18 @@ public final class ModelDirectory {
     }
 
     /**
+     * Id of the token that a sequence classifier does not read: {@code pad_token_id} of {@code config.json}, as
+     * transformers has it, and nothing else.
+     */
+    public OptionalInt classifierPadId() {
+        return configFile
+                .value("pad_token_id")
+                .filter(id -> id.intValue() >= 0)
+                .map(id -> OptionalInt.of(id.intValue()))
+                .orElse(OptionalInt.empty());
+    }
+
+    /**
      * Reads the weights. With tied embeddings they hold no {@code lm_head.weight}.
      *
      * @param parent whose closing also closes the weights, and whose device they are on
@@ -150,20 +200,52 @@ public final class ModelDirectory {
         return WeightFiles.find(path, config).load(config, parent);
     }
 
+    /** The element types that the weights have in their files, such as {@code BF16}. */
+    public Set<String> storedTypes() {
+        return WeightFiles.find(path, config).types();
+    }
+
     /**
      * Writes a directory with other weights and all else as it is here, so that what loads this directory loads that one.
-     * Its weights are float32 in one {@code model.safetensors}, and its configuration says so.
+     * Its weights are float32, and its configuration says so; they are in one {@code model.safetensors}, or in shards with
+     * an index where that would be larger than 5 GB.
      *
      * @param target created if it is not there; files in it are replaced
      * @param weights of this model's shape
      * @throws UncheckedIOException if it cannot be written
      */
     public void export(Path target, Weights weights) {
+        export(target, weights, SHARD_BYTES);
+    }
+
+    /**
+     * As {@link #export(Path, Weights)}, with another size of shards.
+     *
+     * @param target created if it is not there; files in it are replaced
+     * @param weights of this model's shape
+     * @param shardBytes most bytes of tensors in a file; a tensor larger than that has a file of its own
+     * @throws UncheckedIOException if it cannot be written
+     */
+    public void export(Path target, Weights weights, long shardBytes) {
         if (!weights.names().equals(config.tensorShapes().keySet())) {
             throw new IllegalArgumentException("the weights are not of the model in " + path);
         }
         copyWithoutWeights(target);
-        weights.save(target.resolve(WeightFiles.SINGLE));
+        WeightFiles.write(target, weights.asMap(), shardBytes);
+    }
+
+    /**
+     * The hash of a directory's weights: SHA-256 of {@code model.safetensors}, or of the hashes of all shards in their
+     * order, as lower-case hexadecimal.
+     *
+     * @throws UncheckedIOException if there are none, or they cannot be read
+     */
+    public static String weightsSha256(Path directory) {
+        try {
+            return WeightFiles.sha256(directory);
+        } catch (IOException e) {
+            throw new UncheckedIOException(directory + ": the weights cannot be read: " + e.getMessage(), e);
+        }
     }
 
     /** Writes all but the weights, for float32 weights. */

@@ -14,8 +14,8 @@ import org.openstrawberry.model.safetensors.SafetensorsWriter;
 import org.openstrawberry.model.safetensors.TensorSource;
 
 /**
- * Fresh weights drawn from a seed, as transformers initialises a Llama: norms are 1, all else is normal with mean 0 and
- * the configuration's {@code initializer_range} as standard deviation. Each number is a function of the seed, the tensor's
+ * Fresh weights drawn from a seed, as transformers initialises a Llama: the gains of norms are 1, biases 0, all else is
+ * normal with mean 0 and the configuration's {@code initializer_range} as standard deviation. Each number is a function of the seed, the tensor's
  * name and the place in it, computed in strict arithmetic: the bytes are the same on every machine.
  */
 public final class ModelInitializer {
@@ -33,21 +33,25 @@ public final class ModelInitializer {
      * @throws java.io.UncheckedIOException if the target cannot be written
      */
     public static void init(Path configDirectory, long seed, Path target) {
-        ModelDirectory source = ModelDirectory.openWithoutWeights(configDirectory);
+        ModelDirectory source =
+                ModelDirectory.openWithoutWeights(configDirectory, Head.LANGUAGE_MODEL, Head.CLASSIFIER);
         Map<String, TensorSource> tensors = new LinkedHashMap<>();
-        source.config().tensorShapes().forEach((name, shape) -> {
-            boolean norm = name.endsWith("norm.weight");
-            tensors.put(
-                    name,
-                    norm
-                            ? new Ones(shape)
-                            : new Normal(
-                                    shape,
-                                    Philox.seed(seed, "initial weights of " + name),
-                                    source.config().initializerRange()));
-        });
+        ModelConfig config = source.config();
+        config.tensors().forEach(tensor -> tensors.put(tensor.name(), fresh(tensor, config, seed)));
         source.copyWithoutWeights(target);
         SafetensorsWriter.writeStreams(target.resolve(WeightFiles.SINGLE), tensors, SafetensorsWriter.PYTORCH);
+    }
+
+    private static TensorSource fresh(ModelConfig.Tensor tensor, ModelConfig config, long seed) {
+        return switch (tensor.role()) {
+            case MATRIX ->
+                new Normal(
+                        tensor.shape(),
+                        Philox.seed(seed, "initial weights of " + tensor.name()),
+                        config.initializerRange());
+            case NORM_GAIN -> new Constant(tensor.shape(), config.norms().kind() == Norms.Kind.RMS_PLUS_ONE ? 0 : 1);
+            case BIAS -> new Constant(tensor.shape(), 0);
+        };
     }
 
     private interface Float32Source extends TensorSource {
@@ -75,10 +79,10 @@ public final class ModelInitializer {
         }
     }
 
-    private record Ones(Shape shape) implements Float32Source {
+    private record Constant(Shape shape, float value) implements Float32Source {
         @Override
         public float element(long index) {
-            return 1;
+            return value;
         }
     }
 

@@ -9,7 +9,7 @@ import java.util.stream.IntStream;
  * Parts a batch into micro-batches of items of like length. The plan is a function of the lengths alone, and the order of
  * the micro-batches is the order in which their gradients are added.
  */
-final class MicroBatches {
+public final class MicroBatches {
     private MicroBatches() {}
 
     /**
@@ -21,7 +21,7 @@ final class MicroBatches {
      * @param tokens budget, padding counted
      * @return indices of the items by micro-batch; each index stands exactly once
      */
-    static List<List<Integer>> plan(int[] lengths, int rowsEach, int tokens) {
+    public static List<List<Integer>> plan(int[] lengths, int rowsEach, int tokens) {
         if (tokens < 1) {
             throw new IllegalArgumentException("micro-batch tokens must be at least 1, found " + tokens);
         }

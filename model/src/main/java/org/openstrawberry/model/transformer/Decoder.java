@@ -4,22 +4,23 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
-import ai.djl.nn.Activation;
 import java.util.Arrays;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.UnaryOperator;
 import org.openstrawberry.model.pretrained.ModelConfig;
 
 /**
- * A decoder of the Llama type (Touvron et al. 2023, arXiv 2302.13971): root-mean-square norms, rotary positions, grouped
- * query heads, SwiGLU, a tied or a free output matrix. It computes what Hugging Face's {@code LlamaForCausalLM} does.
+ * A decoder-only transformer (Vaswani et al. 2017, arXiv 1706.03762; with norms before its parts): layers of attention and
+ * feed-forward parts on a residual stream. What a family of models does in its own way is said by the configuration; it
+ * computes what Hugging Face's transformers does.
  *
  * <p>It holds no weights and no native memory: each method is a function of the weights and ids given, and what it returns
  * belongs to the manager of the ids. Gradients flow where gradient mode is on and the weights want them.
  */
 public final class Decoder {
     private final ModelConfig config;
-    private final Rotary rotary;
+    private final Positions positions;
 
     /**
      * A decoder of these sizes.
@@ -28,7 +29,7 @@ public final class Decoder {
      */
     public Decoder(ModelConfig config) {
         this.config = config;
-        this.rotary = new Rotary(config);
+        this.positions = new Positions(config);
     }
 
     /**
@@ -72,7 +73,7 @@ public final class Decoder {
      */
     public KvCache newCache(int[] promptLengths, NDManager parent) {
         int longest = Arrays.stream(promptLengths).max().orElseThrow();
-        return KvCache.forPrompts(parent, config, promptLengths, longest);
+        return KvCache.forPrompts(parent, config, positions, promptLengths, longest);
     }
 
     /**
@@ -97,63 +98,93 @@ public final class Decoder {
      */
     public NDArray next(FusedWeights weights, NDArray ids, KvCache cache) {
         NDManager step = ids.getManager();
-        NDArray turns = cache.nextTurns(step); // [rows, 1, 2 · headDim]
-        return run(weights, ids, turns, cache.nextToken(step));
+        Positions.Places places = cache.nextPlaces(step);
+        return run(weights, ids, places, cache.nextToken(step));
     }
 
     /**
-     * The scores of the token that follows each hidden state.
+     * The scores that the model's head gives each hidden state: of the token that follows, or a classifier's.
      *
      * @param weights of the model
      * @param hidden float32 [..., hidden], before the final norm
-     * @return float32 [..., vocab]
+     * @return float32 [..., vocab] or [..., labels]
      */
     public NDArray logits(FusedWeights weights, NDArray hidden) {
-        NDArray normed = weights.normalise(hidden).mul(weights.finalNorm());
-        return Tensors.linear(normed, weights.head());
+        return weights.logitSoftCap().apply(Tensors.linear(weights.finalNorm().apply(hidden), weights.head()));
     }
 
     private NDArray causal(FusedWeights weights, NDArray ids, UnaryOperator<Attention> use) {
         NDManager manager = ids.getManager();
         int time = Math.toIntExact(ids.getShape().get(1));
-        NDArray turns = rotary.turns(time, manager); // [time, 2 · headDim]
-        Attention attention = new CausalAttention(config.heads() / config.kvHeads(), time, manager);
-        return run(weights, ids, turns, use.apply(attention));
+        Positions.Places places = positions.upTo(time, manager);
+        Attention attention = new CausalAttention(config, time, manager);
+        return run(weights, ids, places, use.apply(attention));
     }
 
-    private NDArray run(FusedWeights weights, NDArray ids, NDArray turns, Attention attention) {
-        NDArray x = Tensors.rows(ids, weights.embedding()); // [batch, time, hidden]
+    private NDArray run(FusedWeights weights, NDArray ids, Positions.Places places, Attention attention) {
+        NDArray x = embedded(weights, ids, places); // [batch, time, hidden]
         for (int i = 0; i < config.layers(); i++) {
             NDArray before = x;
-            x = layer(weights, i, before, turns, attention);
+            x = layer(weights, i, before, places, attention);
             before.close();
         }
         return x;
     }
 
-    private NDArray layer(FusedWeights weights, int index, NDArray x, NDArray turns, Attention attention) {
+    private static NDArray embedded(FusedWeights weights, NDArray ids, Positions.Places places) {
+        NDArray x = Tensors.rows(ids, weights.embedding());
+        if (weights.embeddingScale().isPresent()) {
+            x = x.mul(weights.embeddingScale().get());
+        }
+        if (weights.positions().isPresent()) {
+            x = x.add(Tensors.rows(
+                    places.places().orElseThrow(), weights.positions().get()));
+        }
+        return x;
+    }
+
+    private NDArray layer(FusedWeights weights, int index, NDArray x, Positions.Places places, Attention attention) {
         FusedWeights.Layer layer = weights.layers().get(index);
         // Frees a layer's intermediate arrays as soon as it is through; a gradient's graph keeps what it needs itself.
         try (NDScope intermediate = new NDScope()) {
             intermediate.suppressNotUsedWarning();
-            int heads = config.heads();
-            int kvHeads = config.kvHeads();
-            NDArray projected = Tensors.linear(weights.normalise(x), layer.queryKeyValue())
-                    .reshape(x.getShape().get(0), x.getShape().get(1), heads + 2L * kvHeads, config.headDim());
-            NDList queryKeyAndValue = projected.split(new long[] {heads + kvHeads}, 2);
-            NDList queryAndKey = Rotary.turn(queryKeyAndValue.get(0), turns).split(new long[] {heads}, 2);
-            NDArray attended = attention.attend(
-                    index,
-                    queryAndKey.get(0), // [batch, time, heads, headDim]
-                    queryAndKey.get(1), // [batch, time, kvHeads, headDim]
-                    queryKeyAndValue.get(1)); // to [batch, time, heads · headDim]
-            NDArray middle = Tensors.linear(attended, layer.output()).addi(x); // [batch, time, hidden]
-            NDArray normed = weights.normalise(middle);
-            NDArray gate = Tensors.linear(normed, layer.gate()); // [batch, time, intermediate]
-            NDArray activated = gate.mul(Activation.sigmoid(gate)).mul(Tensors.linear(normed, layer.up()));
-            NDArray result = Tensors.linear(activated, layer.down()).addi(middle); // [batch, time, hidden]
+            NDArray attended = attended(layer, index, x, places, attention);
+            NDArray middle = after(layer.afterAttention(), attended).addi(x); // [batch, time, hidden]
+            NDArray fed = fed(weights, layer, layer.feedForwardNorm().apply(middle));
+            NDArray result = after(layer.afterFeedForward(), fed).addi(middle); // [batch, time, hidden]
             NDScope.unregister(result);
             return result;
         }
+    }
+
+    private NDArray attended(
+            FusedWeights.Layer layer, int index, NDArray x, Positions.Places places, Attention attention) {
+        int heads = config.heads();
+        int kvHeads = config.kvHeads();
+        NDArray projected = layer.queryKeyValue()
+                .apply(layer.attentionNorm().apply(x))
+                .reshape(x.getShape().get(0), x.getShape().get(1), heads + 2L * kvHeads, config.headDim());
+        NDList queryKeyAndValue = projected.split(new long[] {heads + kvHeads}, 2);
+        NDArray plain = after(layer.queryAndKeyNorm(), queryKeyAndValue.get(0));
+        NDList queryAndKey = positions.turn(index, plain, places).split(new long[] {heads}, 2);
+        return layer.output()
+                .apply(attention.attend(
+                        index,
+                        queryAndKey.get(0), // [batch, time, heads, headDim]
+                        queryAndKey.get(1), // [batch, time, kvHeads, headDim]
+                        queryKeyAndValue.get(1))); // to [batch, time, heads · headDim]
+    }
+
+    private static NDArray fed(FusedWeights weights, FusedWeights.Layer layer, NDArray normed) {
+        if (layer.gate().isEmpty()) {
+            return layer.down().apply(weights.activation().apply(layer.up().apply(normed)));
+        }
+        NDArray gate = layer.gate().get().apply(normed); // [batch, time, intermediate]
+        return layer.down()
+                .apply(weights.activation().apply(gate).mul(layer.up().apply(normed)));
+    }
+
+    private static NDArray after(Optional<Norm> norm, NDArray x) {
+        return norm.map(some -> some.apply(x)).orElse(x);
     }
 }

@@ -8,7 +8,9 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.openstrawberry.model.pretrained.ModelConfig;
 
@@ -23,20 +25,30 @@ public final class KvCache implements AutoCloseable {
     private final int[] promptLengths;
     private final int promptSlots;
     private final int slots;
-    private final NDArray turns; // [slots, 2 · headDim]
+    private final Positions positions;
+    private final List<NDArray> turns; // for each kind of rotary positions: [slots, 2 · dims]
     private final Optional<NDArray> padding; // [rows · kvHeads, 1, slots], none where no prompt is padded
+    private final SoftCap softCap;
     private final List<NDArray> keys = new ArrayList<>(); // a layer: [rows · kvHeads, slots, headDim]
     private final List<NDArray> values = new ArrayList<>();
     private int used;
 
-    private KvCache(NDManager parent, ModelConfig config, int[] promptLengths, int promptSlots, int slots) {
+    private KvCache(
+            NDManager parent,
+            ModelConfig config,
+            Positions positions,
+            int[] promptLengths,
+            int promptSlots,
+            int slots) {
         memory = parent.newSubManager();
         this.config = config;
+        this.positions = positions;
         this.promptLengths = promptLengths;
         this.promptSlots = promptSlots;
         this.slots = slots;
-        turns = new Rotary(config).turns(slots, memory);
+        turns = positions.tables(slots, memory);
         padding = padding();
+        softCap = SoftCap.of(config.attentionSoftCap(), memory);
         used = promptSlots;
     }
 
@@ -47,8 +59,9 @@ public final class KvCache implements AutoCloseable {
      * @param promptLengths tokens of each row's prompt
      * @param promptSlots the longest of them
      */
-    static KvCache forPrompts(NDManager parent, ModelConfig config, int[] promptLengths, int promptSlots) {
-        return new KvCache(parent, config, promptLengths.clone(), promptSlots, promptSlots);
+    static KvCache forPrompts(
+            NDManager parent, ModelConfig config, Positions positions, int[] promptLengths, int promptSlots) {
+        return new KvCache(parent, config, positions, promptLengths.clone(), promptSlots, promptSlots);
     }
 
     /**
@@ -61,7 +74,7 @@ public final class KvCache implements AutoCloseable {
      */
     public KvCache select(int[] rows, int newTokens, NDManager parent) {
         int[] lengths = Arrays.stream(rows).map(row -> promptLengths[row]).toArray();
-        KvCache chosen = new KvCache(parent, config, lengths, promptSlots, promptSlots + newTokens);
+        KvCache chosen = new KvCache(parent, config, positions, lengths, promptSlots, promptSlots + newTokens);
         chosen.used = used;
         try (NDScope scratch = new NDScope()) {
             scratch.suppressNotUsedWarning();
@@ -124,7 +137,13 @@ public final class KvCache implements AutoCloseable {
         NDIndex here = new NDIndex().addAllDim().addSliceDim(used, used + 1L).addAllDim();
         NDIndex soFar = new NDIndex().addAllDim().addSliceDim(0, used + 1L).addAllDim();
         NDIndex maskSoFar = new NDIndex().addAllDim().addAllDim().addSliceDim(0, used + 1L);
-        Optional<NDArray> mask = padding.map(all -> all.get(step, maskSoFar)); // [rows · kvHeads, 1, used + 1]
+        Optional<NDArray> plain = padding.map(all -> all.get(step, maskSoFar)); // [rows · kvHeads, 1, used + 1]
+        Map<Integer, Optional<NDArray>> byWindow = new HashMap<>();
+        List<Optional<NDArray>> masks = config.attention().stream()
+                .map(layer -> layer.window().isEmpty()
+                        ? plain
+                        : byWindow.computeIfAbsent(layer.window().getAsInt(), window -> windowed(window, plain, step)))
+                .toList();
         used++;
         return (layer, query, key, value) -> {
             long heads = (long) rows() * config.kvHeads();
@@ -134,27 +153,47 @@ public final class KvCache implements AutoCloseable {
             values.get(layer).set(here, value.reshape(heads, 1, headDim));
             NDArray k = keys.get(layer).get(step, soFar); // [rows · kvHeads, used + 1, headDim]
             NDArray v = values.get(layer).get(step, soFar);
-            NDArray scores = query.reshape(heads, group, headDim).batchMatMul(k.swapAxes(1, 2));
-            mask.ifPresent(scores::addi); // [rows · kvHeads, group, used + 1]
+            NDArray scores = softCap.apply(query.reshape(heads, group, headDim).batchMatMul(k.swapAxes(1, 2)));
+            masks.get(layer).ifPresent(scores::addi); // [rows · kvHeads, group, used + 1]
             return scores.softmax(-1).batchMatMul(v).reshape(rows(), 1, config.heads() * headDim);
         };
     }
 
+    /** Hides padding, and what has left the window of the next token, from the layers that have one. */
+    private Optional<NDArray> windowed(int window, Optional<NDArray> plain, NDManager step) {
+        if (Arrays.stream(promptLengths).allMatch(length -> length + used - promptSlots < window)) {
+            return plain;
+        }
+        int kvHeads = config.kvHeads();
+        int seen = used + 1;
+        float[] hidden = new float[rows() * kvHeads * seen];
+        for (int row = 0; row < rows() * kvHeads; row++) {
+            int length = promptLengths[row / kvHeads];
+            int padded = promptSlots - length;
+            // Of the row's tokens so far, the first that the next one, number length + used − promptSlots, does not
+            // see.
+            int gone = length + used - promptSlots - window + 1;
+            int goneSlots = gone <= length ? Math.max(gone, 0) : gone + padded;
+            Arrays.fill(hidden, row * seen, row * seen + goneSlots, Float.NEGATIVE_INFINITY);
+            Arrays.fill(hidden, row * seen + length, row * seen + promptSlots, Float.NEGATIVE_INFINITY);
+        }
+        return Optional.of(Tensors.floats(step, hidden, new Shape((long) rows() * kvHeads, 1, seen)));
+    }
+
     /**
-     * The turns of each row's next token; to be taken before its attention.
+     * Where each row's next token stands; to be taken before its attention.
      *
      * @param step owner of the result
-     * @return float32 [rows, 1, 2 · headDim]
      * @throws IllegalStateException if there is no room for another token
      */
-    NDArray nextTurns(NDManager step) {
+    Positions.Places nextPlaces(NDManager step) {
         if (used == slots) {
             throw new IllegalStateException("the cache is full: it has " + slots + " slots");
         }
-        long[] positions = Arrays.stream(promptLengths)
+        long[] next = Arrays.stream(promptLengths)
                 .mapToLong(length -> length + used - promptSlots)
                 .toArray();
-        return Tensors.rows(Tensors.longs(step, positions, new Shape(positions.length, 1)), turns);
+        return positions.at(next, turns, step);
     }
 
     private Optional<NDArray> padding() {

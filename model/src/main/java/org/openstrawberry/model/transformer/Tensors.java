@@ -6,7 +6,6 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.ndarray.types.SparseFormat;
 import ai.djl.nn.core.Embedding;
-import ai.djl.nn.core.Linear;
 import java.nio.FloatBuffer;
 import java.nio.LongBuffer;
 
@@ -68,7 +67,19 @@ public final class Tensors {
      * @return x · weightᵀ, float32 [..., out], owned by the manager of x
      */
     public static NDArray linear(NDArray x, NDArray weight) {
-        return Linear.linear(x, weight).singletonOrThrow();
+        return ai.djl.nn.core.Linear.linear(x, weight).singletonOrThrow();
+    }
+
+    /**
+     * A product with a weight matrix, and a bias.
+     *
+     * @param x float32 [..., in]
+     * @param weight float32 [out, in]
+     * @param bias float32 [out]
+     * @return x · weightᵀ + bias, float32 [..., out], owned by the manager of x
+     */
+    public static NDArray linear(NDArray x, NDArray weight, NDArray bias) {
+        return ai.djl.nn.core.Linear.linear(x, weight, bias).singletonOrThrow();
     }
 
     /**

@@ -7,7 +7,9 @@ import ai.djl.ndarray.types.Shape;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -30,63 +32,55 @@ class ModelConfigTest {
     @Test
     void readsTheLayoutOfTransformers5() {
         assertThat(ModelConfig.read(Vectors.model("llama").resolve("config.json")))
-                .isEqualTo(
-                        new ModelConfig(384, 64, 2, 4, 2, 16, 112, 1e-5, 10_000, Optional.empty(), false, 128, 0.02));
+                .isEqualTo(ModelConfig.llama(384, 64, 2, 4, 2, 16, 112)
+                        .norms(new Norms(Norms.Kind.RMS, 1e-5, false, false))
+                        .maxPositionEmbeddings(128)
+                        .build());
     }
 
     @Test
     void readsTheLayoutOfTransformers4() {
+        Rope rope = new Rope(16, 500_000, new RopeScaling.Llama3(8, 1, 4, 32));
+        LayerAttention layer = new LayerAttention(OptionalInt.empty(), Optional.of(rope));
         assertThat(ModelConfig.read(Vectors.model("llama_rope_llama3").resolve("config.json")))
-                .isEqualTo(new ModelConfig(
-                        384,
-                        64,
-                        2,
-                        4,
-                        2,
-                        16,
-                        112,
-                        1e-6,
-                        500_000,
-                        Optional.of(new RopeScaling(8, 1, 4, 32)),
-                        false,
-                        128,
-                        0.02));
+                .isEqualTo(ModelConfig.llama(384, 64, 2, 4, 2, 16, 112)
+                        .attention(List.of(layer, layer))
+                        .maxPositionEmbeddings(128)
+                        .build());
     }
 
     @Test
     void absentAndNullKeysHaveTheValuesOfTransformers() throws IOException {
         assertThat(read(", \"num_key_value_heads\": null, \"head_dim\": null, \"rope_scaling\": null"))
                 .isEqualTo(read(""))
-                .isEqualTo(
-                        new ModelConfig(45, 64, 2, 2, 2, 32, 176, 1e-6, 10_000, Optional.empty(), false, 2048, 0.02));
+                .isEqualTo(ModelConfig.llama(45, 64, 2, 2, 2, 32, 176).build());
     }
 
     @Test
     void scalingMayStandInRopeParametersAndNameItsTypeInTheOldWay() throws IOException {
         String llama3 = "\"factor\": 8, \"low_freq_factor\": 1, \"high_freq_factor\": 4,"
                 + " \"original_max_position_embeddings\": 8192}";
-        Optional<RopeScaling> expected = Optional.of(new RopeScaling(8, 1, 4, 8192));
-        ModelConfig five = read(", \"rope_parameters\": {\"rope_type\": \"llama3\", \"rope_theta\": 5e5, " + llama3);
-        assertThat(five.ropeScaling()).isEqualTo(expected);
-        assertThat(five.ropeTheta()).isEqualTo(500_000);
-        assertThat(read(", \"rope_scaling\": {\"type\": \"llama3\", " + llama3).ropeScaling())
-                .isEqualTo(expected);
+        RopeScaling expected = new RopeScaling.Llama3(8, 1, 4, 8192);
+        assertThat(rope(", \"rope_parameters\": {\"rope_type\": \"llama3\", \"rope_theta\": 5e5, " + llama3))
+                .isEqualTo(new Rope(32, 500_000, expected));
+        assertThat(rope(", \"rope_scaling\": {\"type\": \"llama3\", " + llama3))
+                .isEqualTo(new Rope(32, 10_000, expected));
     }
 
     @ParameterizedTest
     @CsvSource(
             delimiter = '|',
             value = {
-                "\"rope_scaling\": {\"rope_type\": \"yarn\", \"factor\": 4} | rope_scaling.rope_type: found \"yarn\", expected \"default\" or \"llama3\"",
+                "\"rope_scaling\": {\"rope_type\": \"dynamic\", \"factor\": 4} | rope_scaling.rope_type: found \"dynamic\", expected \"default\", \"linear\", \"llama3\" or \"yarn\"",
+                "\"rope_scaling\": {\"rope_type\": \"longrope\"} | rope_scaling.rope_type: found \"longrope\", expected ",
+                "\"partial_rotary_factor\": 0.5 | partial_rotary_factor: found 0.5, expected 1.0",
                 "\"rope_scaling\": {\"rope_type\": \"llama3\"} | rope_scaling.factor is missing, expected a number > 0",
                 "\"rope_parameters\": 3 | rope_parameters: found 3, expected an object",
-                "\"attention_bias\": true | attention_bias: found true, expected false",
-                "\"mlp_bias\": true | mlp_bias: found true, expected false",
-                "\"hidden_act\": \"gelu\" | hidden_act: found \"gelu\", expected \"silu\"",
+                "\"hidden_act\": \"mish\" | hidden_act: found \"mish\", expected one of \"silu\", ",
                 "\"quantization_config\": {\"bits\": 4} | quantization_config: found {\"bits\":4}, expected none",
                 "\"num_key_value_heads\": 3 | num_attention_heads must be a multiple of num_key_value_heads (3), found 2",
                 "\"num_key_value_heads\": 0 | num_key_value_heads: found 0, expected a whole number ≥ 1",
-                "\"head_dim\": 31 | head_dim must be even, found 31",
+                "\"head_dim\": 31 | the turned dimensions of a head (head_dim × partial_rotary_factor) must be even, found 31",
                 "\"rms_norm_eps\": \"small\" | rms_norm_eps: found \"small\", expected a number > 0",
                 "\"tie_word_embeddings\": 1 | tie_word_embeddings: found 1, expected true or false",
             })
@@ -101,11 +95,12 @@ class ModelConfigTest {
     @Test
     void anotherArchitectureIsNamed() throws IOException {
         Path file = Files.writeString(
-                directory.resolve("config.json"), "{\"architectures\": [\"GPT2LMHeadModel\"], \"vocab_size\": 3}");
+                directory.resolve("config.json"), "{\"architectures\": [\"BertForMaskedLM\"], \"vocab_size\": 3}");
         assertThatThrownBy(() -> ModelConfig.read(file))
                 .isInstanceOf(InvalidInputException.class)
-                .hasMessage(file + ": architectures: found [\"GPT2LMHeadModel\"], expected [\"LlamaForCausalLM\"],"
-                        + " the supported architecture");
+                .hasMessage(file + ": architectures: found [\"BertForMaskedLM\"], expected one of"
+                        + " \"LlamaForCausalLM\", \"MistralForCausalLM\", \"Qwen2ForCausalLM\", \"Qwen3ForCausalLM\","
+                        + " \"Gemma2ForCausalLM\", \"Gemma3ForCausalLM\", \"Phi3ForCausalLM\", \"GPT2LMHeadModel\"");
     }
 
     @Test
@@ -135,6 +130,10 @@ class ModelConfigTest {
                 .containsEntry("model.layers.1.self_attn.k_proj.weight", new Shape(32, 64))
                 .containsEntry("model.layers.1.mlp.down_proj.weight", new Shape(64, 112))
                 .doesNotContainKey("lm_head.weight");
+    }
+
+    private Rope rope(String more) throws IOException {
+        return read(more).attention().get(0).rope().orElseThrow();
     }
 
     private ModelConfig read(String more) throws IOException {

@@ -208,6 +208,46 @@ class ModelDirectoryTest {
     }
 
     @Test
+    void anExportOverTheSizeLimitIsParted() throws IOException {
+        ModelDirectory model = ModelDirectory.open(directory);
+        Path target = temporary.resolve("exported");
+        try (Weights weights = model.load(manager)) {
+            model.export(target, weights);
+            String whole = ModelDirectory.weightsSha256(target);
+            model.export(target, weights, 100_000);
+            assertThat(target)
+                    .isDirectoryContaining("glob:**/model-00001-of-00006.safetensors")
+                    .isDirectoryContaining("glob:**/model.safetensors.index.json")
+                    .isDirectoryNotContaining("glob:**/model.safetensors");
+            ModelDirectory exported = ModelDirectory.open(target);
+            try (Weights read = exported.load(manager)) {
+                assertThat(read.names()).containsExactlyElementsOf(weights.names());
+                weights.asMap()
+                        .forEach((name, array) ->
+                                assertThat(read.get(name).toFloatArray()).containsExactly(array.toFloatArray()));
+            }
+            String parted = ModelDirectory.weightsSha256(target);
+            assertThat(parted).isNotEqualTo(whole);
+            model.export(target, weights);
+            assertThat(target).isDirectoryNotContaining("glob:**/model*{-0,index}*");
+            assertThat(ModelDirectory.weightsSha256(target)).isEqualTo(whole);
+        }
+    }
+
+    @Test
+    void tensorsOfABareModelAreFound() {
+        rewrite(tensors -> {
+            Map<String, NDArray> bare = new LinkedHashMap<>();
+            tensors.forEach((name, array) -> bare.put(name.replaceFirst("^model\\.", ""), array));
+            tensors.clear();
+            tensors.putAll(bare);
+        });
+        try (Weights weights = ModelDirectory.open(directory).load(manager)) {
+            assertThat(weights.names()).contains("model.embed_tokens.weight", "lm_head.weight");
+        }
+    }
+
+    @Test
     void anIndexThatNamesAMissingShardIsTold() throws IOException {
         shard();
         Files.delete(directory.resolve("model-00002-of-00002.safetensors"));

@@ -26,8 +26,8 @@ class DecoderTest {
 
     private NDManager manager;
 
-    static List<String> llamas() {
-        return Vectors.llamas();
+    static List<String> models() {
+        return Vectors.languageModels();
     }
 
     @BeforeEach
@@ -41,7 +41,7 @@ class DecoderTest {
     }
 
     @ParameterizedTest
-    @MethodSource("llamas")
+    @MethodSource("models")
     void logitsOfSingleSequencesAreTheReferences(String name) {
         VectorModel model = new VectorModel(name);
         Weights weights = model.weights(manager);
@@ -53,7 +53,7 @@ class DecoderTest {
     }
 
     @ParameterizedTest
-    @MethodSource("llamas")
+    @MethodSource("models")
     void logitsInAPaddedBatchAreTheReferences(String name) {
         VectorModel model = new VectorModel(name);
         int[][] batch = new int[model.at("/batch").size()][];
@@ -73,7 +73,7 @@ class DecoderTest {
     }
 
     @ParameterizedTest
-    @MethodSource("llamas")
+    @MethodSource("models")
     void positionsCountFromTheFirstTokenWhateverStoodBeforeIt(String name) {
         VectorModel model = new VectorModel(name);
         int[] ids = Vectors.ids(model.at("/left_padded"));

@@ -5,7 +5,6 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Random;
 import org.openstrawberry.model.pretrained.ModelConfig;
 import org.openstrawberry.model.pretrained.Weights;
@@ -21,20 +20,9 @@ public final class TinyModel {
 
     public static ModelConfig config(
             int vocab, int hidden, int layers, int heads, int kvHeads, int headDim, int intermediate) {
-        return new ModelConfig(
-                vocab,
-                hidden,
-                layers,
-                heads,
-                kvHeads,
-                headDim,
-                intermediate,
-                1e-6,
-                10_000,
-                Optional.empty(),
-                false,
-                128,
-                0.02);
+        return ModelConfig.llama(vocab, hidden, layers, heads, kvHeads, headDim, intermediate)
+                .maxPositionEmbeddings(128)
+                .build();
     }
 
     /** Weights large enough that every part of the network matters. */

@@ -62,6 +62,14 @@ public final class VectorModel {
         return floats("vectors.safetensors", manager, name);
     }
 
+    /** The whole numbers of an array of vectors.safetensors. */
+    public long[] longs(String name, NDManager manager) {
+        try (SafetensorsFile tensors = SafetensorsFile.open(directory.resolve("vectors.safetensors"));
+                NDArray array = tensors.read(name, manager)) {
+            return array.toLongArray();
+        }
+    }
+
     private float[] floats(String file, NDManager manager, String name) {
         try (SafetensorsFile tensors = SafetensorsFile.open(directory.resolve(file));
                 NDArray array = tensors.read(name, manager)) {

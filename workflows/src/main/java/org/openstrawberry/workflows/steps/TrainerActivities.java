@@ -61,7 +61,7 @@ public interface TrainerActivities {
 
     /**
      * @param path relative to the run directory
-     * @param sha256 of its {@code model.safetensors}
+     * @param sha256 of its {@code model.safetensors}, or of the hashes of its shards
      */
     record Export(String path, String sha256) {}
 }

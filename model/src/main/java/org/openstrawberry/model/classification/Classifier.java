@@ -1,0 +1,166 @@
+package org.openstrawberry.model.classification;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import java.util.Arrays;
+import java.util.List;
+import java.util.OptionalInt;
+import org.openstrawberry.model.pretrained.ModelConfig;
+import org.openstrawberry.model.pretrained.ModelDirectory;
+import org.openstrawberry.model.pretrained.Weights;
+import org.openstrawberry.model.training.MicroBatches;
+import org.openstrawberry.model.transformer.Decoder;
+import org.openstrawberry.model.transformer.FusedWeights;
+import org.openstrawberry.model.transformer.NoGradient;
+import org.openstrawberry.model.transformer.Tensors;
+
+/**
+ * Scores of whole texts by a decoder with a linear head, as Hugging Face's {@code …ForSequenceClassification} computes
+ * them: the head reads the hidden state of the last token that is not the padding token. A text that ends with that token
+ * is read before it, as in transformers; how a batch is padded changes nothing.
+ *
+ * <p>It holds no weights: {@link ModelDirectory#openClassifier} opens a directory, whose {@code load} and {@code export}
+ * read and write them.
+ */
+public final class Classifier {
+    private final Decoder decoder;
+    private final OptionalInt padId;
+
+    /**
+     * A classifier of a directory's sizes and padding token.
+     *
+     * @param directory of a sequence classifier
+     */
+    public Classifier(ModelDirectory directory) {
+        this(new Decoder(directory.config()), directory.classifierPadId());
+    }
+
+    /**
+     * A classifier.
+     *
+     * @param decoder of a configuration with labels
+     * @param padId the token that is never read; with none, the last token is read whatever it is
+     */
+    public Classifier(Decoder decoder, OptionalInt padId) {
+        if (!decoder.config().classifies()) {
+            throw new IllegalArgumentException(
+                    "found a " + decoder.config().architecture() + ", expected a sequence classifier");
+        }
+        this.decoder = decoder;
+        this.padId = padId;
+    }
+
+    /** The decoder below the head. */
+    public Decoder decoder() {
+        return decoder;
+    }
+
+    /**
+     * The one score of each text, without gradients.
+     *
+     * @param weights of the model
+     * @param sequences ids, at least one each
+     * @param batchTokens most tokens computed at a time, padding counted; a text larger than that stands alone
+     * @return a score for each text, in order
+     * @throws IllegalStateException if the model has several labels
+     * @throws IllegalArgumentException if a text is empty or holds an id outside the vocabulary
+     */
+    public double[] scores(Weights weights, List<int[]> sequences, int batchTokens) {
+        requireOneLabel();
+        return Arrays.stream(logits(weights, sequences, batchTokens))
+                .mapToDouble(labels -> labels[0])
+                .toArray();
+    }
+
+    /**
+     * All scores of each text, without gradients.
+     *
+     * @param weights of the model
+     * @param sequences ids, at least one each
+     * @param batchTokens most tokens computed at a time, padding counted; a text larger than that stands alone
+     * @return [texts][labels], in order
+     * @throws IllegalArgumentException if a text is empty or holds an id outside the vocabulary
+     */
+    public float[][] logits(Weights weights, List<int[]> sequences, int batchTokens) {
+        sequences.forEach(this::require);
+        float[][] found = new float[sequences.size()][];
+        int[] lengths = sequences.stream().mapToInt(ids -> ids.length).toArray();
+        int labels = decoder.config().labels();
+        try (NoGradient noGradient = NoGradient.open();
+                NDManager memory = weights.newSubManager()) {
+            FusedWeights fused = decoder.fuse(weights.asMap(), memory);
+            for (List<Integer> items : MicroBatches.plan(lengths, 1, batchTokens)) {
+                try (NDManager step = memory.newSubManager()) {
+                    List<int[]> rows = items.stream().map(sequences::get).toList();
+                    float[] flat = logits(fused, rows, step).toFloatArray();
+                    for (int row = 0; row < rows.size(); row++) {
+                        found[items.get(row)] = Arrays.copyOfRange(flat, row * labels, (row + 1) * labels);
+                    }
+                }
+            }
+        }
+        return found;
+    }
+
+    /**
+     * All scores of one batch; gradients flow where gradient mode is on.
+     *
+     * @param weights of the model
+     * @param sequences ids, at least one each
+     * @param manager owner of the result and of what it is made of
+     * @return float32 [texts, labels]
+     * @throws IllegalArgumentException if a text is empty or holds an id outside the vocabulary
+     */
+    public NDArray logits(FusedWeights weights, List<int[]> sequences, NDManager manager) {
+        sequences.forEach(this::require);
+        int time = sequences.stream().mapToInt(ids -> ids.length).max().orElseThrow();
+        long[] padded = new long[sequences.size() * time]; // with token 0, which every vocabulary has
+        long[] places = new long[sequences.size()];
+        for (int row = 0; row < sequences.size(); row++) {
+            int[] ids = sequences.get(row);
+            for (int t = 0; t < ids.length; t++) {
+                padded[row * time + t] = ids[t];
+            }
+            places[row] = (long) row * time + scoredPosition(ids);
+        }
+        NDArray hidden = decoder.hidden(weights, Tensors.longs(manager, padded, new Shape(sequences.size(), time)));
+        NDArray flat = hidden.reshape(-1, hidden.getShape().get(2));
+        NDArray scored = Tensors.rows(Tensors.longs(manager, places, new Shape(places.length)), flat);
+        return decoder.logits(weights, scored);
+    }
+
+    /**
+     * Where the head reads.
+     *
+     * @param ids of a text
+     * @return the place of the last token that is not the padding token; 0 where all are
+     */
+    public int scoredPosition(int[] ids) {
+        int place = ids.length - 1;
+        while (padId.isPresent() && place > 0 && ids[place] == padId.getAsInt()) {
+            place--;
+        }
+        return place;
+    }
+
+    private void requireOneLabel() {
+        ModelConfig config = decoder.config();
+        if (config.labels() != 1) {
+            throw new IllegalStateException(
+                    "the model has " + config.labels() + " labels, expected one: a score is a single number");
+        }
+    }
+
+    private void require(int[] ids) {
+        int vocab = decoder.config().vocabSize();
+        if (ids.length == 0) {
+            throw new IllegalArgumentException("a text has no tokens, expected at least one");
+        }
+        for (int id : ids) {
+            if (id < 0 || id >= vocab) {
+                throw new IllegalArgumentException("a text holds token " + id + "; the model has 0 to " + (vocab - 1));
+            }
+        }
+    }
+}
