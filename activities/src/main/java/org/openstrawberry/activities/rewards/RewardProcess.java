@@ -29,6 +29,7 @@ final class RewardProcess {
     private final BufferedWriter requests;
     private final BufferedReader answers;
     private volatile String lastError = "";
+    private volatile boolean closing;
     private long asked;
 
     private RewardProcess(Process process) {
@@ -65,7 +66,7 @@ final class RewardProcess {
         return process.isAlive();
     }
 
-    /** The score of a sample; blocks until the program answers or ends. */
+    /** The score of a sample; blocks until the program answers or ends. None once it is being closed. */
     List<Scored> ask(Sample sample) {
         long id = ++asked;
         ObjectNode request = Samples.json(sample).put("id", id);
@@ -74,13 +75,16 @@ final class RewardProcess {
             requests.write('\n');
             requests.flush();
             String line = answers.readLine();
-            if (line == null) {
-                throw ended();
+            if (line != null) {
+                return List.of(score(id, line));
             }
-            return List.of(score(id, line));
         } catch (IOException e) {
-            throw ended();
+            log.debug("a pipe to the program broke", e);
         }
+        if (closing) {
+            return List.of(); // nobody waits any more for a program that was too slow
+        }
+        throw ended();
     }
 
     private static Scored score(long id, String line) {
@@ -115,6 +119,7 @@ final class RewardProcess {
 
     /** Ends the program and whatever it started. */
     void close() {
+        closing = true;
         List<ProcessHandle> started = process.descendants().toList();
         process.destroy();
         started.forEach(ProcessHandle::destroy);

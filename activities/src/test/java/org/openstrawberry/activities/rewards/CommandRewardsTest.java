@@ -2,13 +2,7 @@ package org.openstrawberry.activities.rewards;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import java.io.BufferedReader;
 import java.io.IOException;
-import java.io.InputStreamReader;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -37,76 +31,43 @@ class CommandRewardsTest extends RewardsTest {
         close();
     }
 
-    /** The program: scores a completion by its length, unless that is a word it obeys. */
-    static final class Program {
-        private static int samples;
-
-        private Program() {}
-
-        public static void main(String[] arguments) throws IOException, InterruptedException {
-            Path folder = Path.of(arguments[0]);
-            Files.createFile(folder.resolve("started-" + ProcessHandle.current().pid()));
-            PrintStream out = new PrintStream(System.out, true, StandardCharsets.UTF_8);
-            BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
-            for (String line = in.readLine(); line != null; line = in.readLine()) {
-                JsonNode sample = new ObjectMapper().readTree(line);
-                obey(sample, out, folder);
-            }
-            Files.createFile(folder.resolve("ended-" + ProcessHandle.current().pid()));
-        }
-
-        private static void obey(JsonNode sample, PrintStream out, Path folder)
-                throws IOException, InterruptedException {
-            String text = sample.path("completion").textValue();
-            String score = "{\"id\": " + sample.path("id") + ", \"score\": ";
-            samples++;
-            boolean first = !Files.exists(folder.resolve("obeyed"));
-            if (text.startsWith("once ") && first) {
-                Files.createFile(folder.resolve("obeyed"));
-            }
-            String order = text.startsWith("once ") ? first ? text.substring(5) : "" : text;
-            switch (order) {
-                case "die" -> {
-                    System.err.println("out of memory");
-                    System.exit(3);
-                }
-                case "hang" -> Thread.sleep(600_000);
-                case "garbage" -> out.println("Loading weights …");
-                case "half" -> {
-                    out.print("{\"id\":");
-                    System.exit(0);
-                }
-                case "nothing" -> out.println();
-                case "nan" -> out.println(score + "NaN}");
-                case "null" -> out.println(score + "null}");
-                case "text" -> out.println(score + "\"1\"}");
-                case "without" -> out.println("{\"id\": " + sample.path("id") + "}");
-                case "error" -> out.println("{\"id\": " + sample.path("id") + ", \"error\": \"too long\"}");
-                case "other" -> out.println("{\"id\": 99, \"score\": 0}");
-                case "anonymous" -> out.println("{\"score\": 0}");
-                case "count" -> out.println(score + samples + "}");
-                case "twice" -> {
-                    out.println(score + text.length() + "}");
-                    out.println("{\"id\": 0, \"score\": 0}");
-                }
-                default -> out.println(score + text.length() + "}");
-            }
-        }
-    }
+    /** Scores a completion by its length, unless that is a word that it obeys; with "once " before it, only the first time. */
+    private static final String PROGRAM = """
+            : > "$1/started-$$"
+            samples=0
+            while IFS= read -r line; do
+                samples=$((samples + 1))
+                id=${line##*'"id":'}; id=${id%%[!0-9]*}
+                text=${line#*'"completion":"'}; text=${text%%'"'*}
+                order=$text
+                case $text in "once "*)
+                    if [ -e "$1/obeyed" ]; then order=none; else : > "$1/obeyed"; order=${text#once }; fi
+                esac
+                score="{\\"id\\": $id, \\"score\\": "
+                case $order in
+                    die) echo "out of memory" >&2; exit 3 ;;
+                    hang) sleep 600 ;;
+                    garbage) echo "Loading weights ..." ;;
+                    half) printf '{"id":'; exit 0 ;;
+                    nothing) echo ;;
+                    nan) echo "${score}NaN}" ;;
+                    null) echo "${score}null}" ;;
+                    text) echo "${score}\\"1\\"}" ;;
+                    without) echo "{\\"id\\": $id}" ;;
+                    error) echo "{\\"id\\": $id, \\"error\\": \\"too long\\"}" ;;
+                    other) echo '{"id": 99, "score": 0}' ;;
+                    anonymous) echo '{"score": 0}' ;;
+                    count) echo "${score}${samples}}" ;;
+                    twice) echo "${score}${#text}}"; echo '{"id": 0, "score": 0}' ;;
+                    *) echo "${score}${#text}}" ;;
+                esac
+            done
+            """;
 
     private Map<String, Object> program(Object... more) {
         Map<String, Object> reward = new TreeMap<>(Map.of(
                 "command",
-                Map.of(
-                        "run",
-                        List.of(
-                                Path.of(System.getProperty("java.home"), "bin", "java")
-                                        .toString(),
-                                "-XX:TieredStopAtLevel=1",
-                                "-cp",
-                                System.getProperty("java.class.path"),
-                                Program.class.getName(),
-                                folder.toString())),
+                Map.of("run", List.of("sh", "-c", PROGRAM, "program", folder.toString())),
                 "retries",
                 1,
                 "timeout",
@@ -126,7 +87,7 @@ class CommandRewardsTest extends RewardsTest {
 
     @Test
     void oneProgramAnswersAllSamplesInTheirOrder() throws IOException {
-        assertThat(values(score(program(), "a", "bbb", "cafés 🍓\n"))).containsExactly(1.0, 3.0, 9.0);
+        assertThat(values(score(program(), "a", "bbb", "four words in all"))).containsExactly(1.0, 3.0, 17.0);
         assertThat(values(score(program(), "count"))).containsExactly(4.0);
         assertThat(started()).isEqualTo(1);
     }
@@ -149,7 +110,7 @@ class CommandRewardsTest extends RewardsTest {
             delimiter = '|',
             value = {
                 "die | the program ended with exit code 3: out of memory",
-                "garbage | expected a line of JSON from the program, found Loading weights …",
+                "garbage | expected a line of JSON from the program, found Loading weights ...",
                 "half | expected a line of JSON from the program, found {\"id\":",
                 "nan | the reward is not a finite number",
                 "null | the score is no number but null",
@@ -167,10 +128,10 @@ class CommandRewardsTest extends RewardsTest {
 
     @Test
     void aProgramThatHangsIsEndedAndReplaced() throws IOException {
-        List<Scored> scores = score(program("retries", 0, "timeout", "5s"), "hang", "bbb");
+        List<Scored> scores = score(program("retries", 0, "timeout", "1s"), "hang", "bbb");
 
         assertThat(values(scores)).containsExactly(Double.NaN, 3.0);
-        assertThat(errors(scores)).containsExactly("no answer within 5 s");
+        assertThat(errors(scores)).containsExactly("no answer within 1 s");
         assertThat(started()).isEqualTo(2);
     }
 
