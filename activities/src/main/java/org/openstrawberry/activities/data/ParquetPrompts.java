@@ -12,7 +12,9 @@ import java.nio.file.Path;
 import java.time.Instant;
 import java.time.LocalDate;
 import java.time.temporal.ChronoUnit;
+import org.apache.parquet.ParquetReadOptions;
 import org.apache.parquet.column.page.PageReadStore;
+import org.apache.parquet.conf.PlainParquetConfiguration;
 import org.apache.parquet.example.data.Group;
 import org.apache.parquet.example.data.simple.convert.GroupRecordConverter;
 import org.apache.parquet.hadoop.ParquetFileReader;
@@ -51,7 +53,10 @@ final class ParquetPrompts {
             throw new InvalidInputException(file + ": no such file");
         }
         PromptRows rows = new PromptRows(file, spec);
-        try (ParquetFileReader reader = ParquetFileReader.open(new LocalInputFile(file))) {
+        ParquetReadOptions options = ParquetReadOptions.builder(new PlainParquetConfiguration())
+                .withCodecFactory(new GzipOrLibrary())
+                .build();
+        try (ParquetFileReader reader = ParquetFileReader.open(new LocalInputFile(file), options)) {
             MessageType schema = reader.getFooter().getFileMetaData().getSchema();
             MessageColumnIO columns = new ColumnIOFactory().getColumnIO(schema);
             int row = 1;
@@ -64,7 +69,8 @@ final class ParquetPrompts {
             return rows;
         } catch (InvalidInputException e) {
             throw e;
-        } catch (IOException | RuntimeException e) {
+        } catch (IOException | RuntimeException | LinkageError e) {
+            // A link error is a compression whose library is not here.
             throw new InvalidInputException(
                     file + ": can't be read as Parquet: "
                             + String.valueOf(e.getMessage()).lines().findFirst().orElse(""),
