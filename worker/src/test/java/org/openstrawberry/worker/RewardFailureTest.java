@@ -15,13 +15,12 @@ import java.util.function.Function;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.openstrawberry.activities.rewards.Rewards;
 import org.openstrawberry.activities.rewards.Scorer;
-import org.openstrawberry.activities.rewards.Verifiers;
 import org.openstrawberry.activities.run.RunSetup;
 import org.openstrawberry.config.RewardSpec;
 import org.openstrawberry.config.RunFile;
 import org.openstrawberry.config.RunSpec;
-import org.openstrawberry.config.VerifierSpec;
 import org.openstrawberry.workflows.IterationMetrics;
 import org.openstrawberry.workflows.TrainingInput;
 import org.openstrawberry.workflows.client.RunFailedException;
@@ -30,8 +29,7 @@ import reactor.core.publisher.Mono;
 
 /** The whole workflow on the in-process server, with rewards that misbehave. */
 class RewardFailureTest {
-    private static final Function<RewardSpec, Scorer> SOUND =
-            reward -> Scorer.of(Verifiers.of((VerifierSpec) reward.kind()));
+    private static final Function<RewardSpec, Scorer> SOUND = new Rewards();
 
     private final TinyRun run;
 
