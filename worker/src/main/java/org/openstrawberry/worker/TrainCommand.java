@@ -59,6 +59,7 @@ final class TrainCommand implements Callable<Integer> {
     private static int embedded(RunPreparation run) {
         Path directory = run.directory();
         RunSetup.prepare(run.spec(), directory);
+        run.tellWhatIsLeftOut();
         Optional<RunResult> finished = RunSetup.finished(run.spec(), directory);
         if (finished.isPresent()) {
             System.out.println("The run is finished: " + finished.get().reason() + ". Its policy is in "

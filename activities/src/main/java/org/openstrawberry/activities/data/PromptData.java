@@ -33,12 +33,7 @@ public record PromptData(List<PromptRow> training, List<PromptRow> heldOut, Repo
      *
      * @param heldOut of the file of held-out prompts, where there is one
      */
-    public record Report(FileReport prompts, Optional<FileReport> heldOut) {
-        /** Whether any row was left out. */
-        public boolean leavesOut() {
-            return prompts.leftOut() > 0 || heldOut.map(FileReport::leftOut).orElse(0) > 0;
-        }
-    }
+    public record Report(FileReport prompts, Optional<FileReport> heldOut) {}
 
     /**
      * What came of a file's rows.
@@ -51,11 +46,6 @@ public record PromptData(List<PromptRow> training, List<PromptRow> heldOut, Repo
      * @param used for what the file is for
      */
     public record FileReport(String file, int rows, int broken, int duplicates, int tooLong, int heldOut, int used) {
-        /** Rows of no use. */
-        public int leftOut() {
-            return broken + duplicates + tooLong;
-        }
-
         /** In words. */
         public String words() {
             List<String> counts = new ArrayList<>();

@@ -67,7 +67,7 @@ class PromptDataTest {
 
         assertThat(texts(data.training())).containsExactly("a", "a", "bbbb");
         assertThat(data.heldOut()).isEmpty();
-        assertThat(data.report().leavesOut()).isFalse();
+        assertThat(data.report().prompts().words()).isEqualTo("p.jsonl: 3 rows, 3 used");
     }
 
     @Test
