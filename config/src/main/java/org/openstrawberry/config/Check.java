@@ -1,6 +1,9 @@
 package org.openstrawberry.config;
 
 import com.fasterxml.jackson.databind.node.TextNode;
+import java.net.URI;
+import java.net.URISyntaxException;
+import java.util.Collection;
 import java.util.List;
 import java.util.regex.Pattern;
 
@@ -31,6 +34,27 @@ final class Check {
 
     static void notBlank(String key, String found) {
         that(!found.isBlank(), key, "a text that is not empty", found);
+    }
+
+    /** An address that can be asked. */
+    static void url(String key, String found) {
+        String rule = "an address that begins with http:// or https://";
+        try {
+            URI uri = new URI(found);
+            boolean web = "http".equalsIgnoreCase(uri.getScheme()) || "https".equalsIgnoreCase(uri.getScheme());
+            that(web && uri.getHost() != null, key, rule, found);
+            // Whoever may read the run's files would read the password.
+            that(uri.getUserInfo() == null, key, "an address without user and password", uri.getHost());
+        } catch (URISyntaxException e) {
+            throw new SettingException(key, "must be " + rule + ", found " + quoted(found));
+        }
+    }
+
+    /** Names as an error lists them: a, b or c. */
+    static String oneOf(Collection<String> names) {
+        List<String> all = List.copyOf(names);
+        int last = all.size() - 1;
+        return last == 0 ? all.get(0) : String.join(", ", all.subList(0, last)) + " or " + all.get(last);
     }
 
     /** What names a directory and a workflow. */

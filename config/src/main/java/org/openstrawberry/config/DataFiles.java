@@ -8,9 +8,9 @@ import com.fasterxml.jackson.databind.ObjectReader;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
+import java.util.Collection;
 import java.util.List;
-import java.util.Map;
+import java.util.Optional;
 import java.util.function.Consumer;
 
 /** The data of a run: JSON-lines files in UTF-8, one object a line, blank lines of no account. */
@@ -33,13 +33,37 @@ public final class DataFiles {
      * @throws InvalidInputException if the file cannot be read, a line is at fault, or there is no row
      */
     public static List<PromptRow> readPrompts(Path jsonl, String promptField) {
-        List<PromptRow> rows = new ArrayList<>();
-        forEachObject(jsonl, line -> {
-            Map<String, JsonNode> fields = new LinkedHashMap<>();
-            line.json().properties().forEach(field -> fields.put(field.getKey(), field.getValue()));
-            rows.add(new PromptRow(rows.size(), line.number(), line.prompt(promptField), fields));
-        });
-        return requireRows(rows, jsonl, "prompts");
+        return readPrompts(jsonl, DataSpec.of(jsonl.toString(), Optional.empty(), promptField))
+                .rows();
+    }
+
+    /**
+     * Reads prompts to train on or held out.
+     *
+     * @param jsonl the file
+     * @param spec which fields hold the prompt, and what a broken line does
+     * @return what was read, maybe no row
+     * @throws InvalidInputException if the file cannot be read, or a line is at fault and not left out
+     */
+    public static PromptRows readPrompts(Path jsonl, DataSpec spec) {
+        PromptRows rows = new PromptRows(jsonl, spec);
+        TextFiles.forEachLine(
+                jsonl,
+                (number, text) -> {
+                    if (text.isBlank()) {
+                        return;
+                    }
+                    JsonNode json;
+                    try {
+                        json = object(text, jsonl + ":" + number);
+                    } catch (InvalidInputException e) {
+                        rows.broken(e);
+                        return;
+                    }
+                    rows.add(number, json);
+                },
+                (number, e) -> rows.broken(e));
+        return rows;
     }
 
     /**
@@ -83,15 +107,11 @@ public final class DataFiles {
     private record Line(int number, String place, JsonNode json) {
 
         String prompt(String field) {
-            String prompt = text(field);
-            if (prompt.isEmpty()) {
-                throw new InvalidInputException(place + ": field " + Check.quoted(field) + " is empty");
-            }
-            return prompt;
+            return DataFiles.prompt(place, json, field);
         }
 
         int[] ids(String field, int vocabulary) {
-            JsonNode value = value(field);
+            JsonNode value = DataFiles.value(place, json, field);
             if (!value.isArray() || value.isEmpty()) {
                 throw new InvalidInputException(place + ": field " + Check.quoted(field)
                         + ": expected a list of at least one token id, found "
@@ -109,25 +129,44 @@ public final class DataFiles {
             return ids;
         }
 
-        private JsonNode value(String field) {
-            JsonNode value = json.get(field);
-            if (value == null) {
-                List<String> found = new ArrayList<>();
-                json.fieldNames().forEachRemaining(name -> found.add(Check.quoted(name)));
-                throw new InvalidInputException(place + ": field " + Check.quoted(field) + " is missing; found "
-                        + (found.isEmpty() ? "no fields" : "fields " + String.join(", ", found)));
-            }
-            return value;
-        }
-
         String text(String field) {
-            JsonNode value = value(field);
-            if (!value.isTextual()) {
-                throw new InvalidInputException(
-                        place + ": field " + Check.quoted(field) + ": expected a text, found " + shown(value));
-            }
-            return value.textValue();
+            return DataFiles.text(place, json, field);
         }
+    }
+
+    static String prompt(String place, JsonNode json, String field) {
+        String prompt = text(place, json, field);
+        if (prompt.isEmpty()) {
+            throw new InvalidInputException(place + ": field " + Check.quoted(field) + " is empty");
+        }
+        return prompt;
+    }
+
+    private static String text(String place, JsonNode json, String field) {
+        JsonNode value = value(place, json, field);
+        if (!value.isTextual()) {
+            throw new InvalidInputException(
+                    place + ": field " + Check.quoted(field) + ": expected a text, found " + shown(value));
+        }
+        return value.textValue();
+    }
+
+    private static JsonNode value(String place, JsonNode json, String field) {
+        JsonNode value = json.get(field);
+        if (value == null) {
+            List<String> found = new ArrayList<>();
+            json.fieldNames().forEachRemaining(found::add);
+            throw new InvalidInputException(
+                    place + ": field " + Check.quoted(field) + " is missing; found " + names(found));
+        }
+        return value;
+    }
+
+    static String names(Collection<String> fields) {
+        return fields.isEmpty()
+                ? "no fields"
+                : "fields "
+                        + String.join(", ", fields.stream().map(Check::quoted).toList());
     }
 
     private static void forEachObject(Path file, Consumer<Line> consumer) {
@@ -152,6 +191,16 @@ public final class DataFiles {
         }
     }
 
+    /** The JSON list that a text is, as in the columns of a CSV file; the text itself where it is none. */
+    static JsonNode listIn(JsonNode text) {
+        try {
+            JsonNode json = LINE.readTree(text.textValue());
+            return json.isArray() ? json : text;
+        } catch (JsonProcessingException e) {
+            return text; // told where a list is expected
+        }
+    }
+
     private static <T> List<T> requireRows(List<T> rows, Path file, String what) {
         if (rows.isEmpty()) {
             throw new InvalidInputException(file + ": holds no " + what);
@@ -159,7 +208,7 @@ public final class DataFiles {
         return List.copyOf(rows);
     }
 
-    private static String shown(JsonNode value) {
+    static String shown(JsonNode value) {
         if (value.isObject()) {
             return "an object";
         }

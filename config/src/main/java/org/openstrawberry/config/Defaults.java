@@ -1,9 +1,12 @@
 package org.openstrawberry.config;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /** The defaults, kept as commented YAML beside this class: those of every run, and those of blocks that may be absent. */
@@ -22,13 +25,36 @@ final class Defaults {
         if (complete.at("warmup").orElse(null) instanceof Setting.Block warmup) {
             complete = complete.with("warmup", laidUnder(warmup, blocks, "warmup"));
         }
-        if (complete.at("reward").orElse(null) instanceof Setting.Block reward
-                && reward.at("verifier").orElse(null) instanceof Setting.Block verifier) {
-            Optional<Setting> kind = verifier.at("kind");
-            if (kind.isPresent() && kind.get().json().isTextual()) {
-                String defaults = "verifier-" + kind.get().json().textValue();
-                complete = complete.with("reward", reward.with("verifier", laidUnder(verifier, blocks, defaults)));
+        if (complete.at("reward").orElse(null) instanceof Setting.Block reward) {
+            complete = complete.with("reward", reward(reward, blocks));
+        }
+        return complete;
+    }
+
+    private static Setting.Block reward(Setting.Block reward, Setting.Block blocks) {
+        Setting.Block complete = reward;
+        for (String kind : List.of("command", "http", "java", "classifier", "sum")) {
+            if (complete.at(kind).orElse(null) instanceof Setting.Block block) {
+                complete = complete.with(kind, laidUnder(block, blocks, "reward-" + kind));
             }
+        }
+        for (String choice : Schema.CHOICES) {
+            if (complete.at(choice).orElse(null) instanceof Setting.Block block) {
+                Optional<JsonNode> kind = block.at("kind").map(Setting::json).filter(JsonNode::isTextual);
+                if (kind.isPresent()) {
+                    String defaults = choice + "-" + kind.get().textValue();
+                    complete = complete.with(choice, laidUnder(block, blocks, defaults));
+                }
+            }
+        }
+        if (complete.at("sum").orElse(null) instanceof Setting.Block sum
+                && sum.at("parts").orElse(null) instanceof Setting.Block parts) {
+            for (Map.Entry<String, Setting.Entry> part : parts.entries().entrySet()) {
+                if (part.getValue().value() instanceof Setting.Block block) {
+                    parts = parts.with(part.getKey(), reward(laidUnder(block, blocks, "reward-part"), blocks));
+                }
+            }
+            complete = complete.with("sum", sum.with("parts", parts));
         }
         return complete;
     }

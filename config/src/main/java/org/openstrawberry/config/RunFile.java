@@ -38,8 +38,16 @@ import java.util.function.BiFunction;
  */
 public final class RunFile {
 
-    /** The settings that are paths; pointers into a specification's JSON. */
-    static final List<String> PATHS = List.of("model.policy", "warmup.data", "data.prompts", "data.held-out");
+    /** The settings that are paths, by key; {@code *} is any name. */
+    static final List<String> PATHS = List.of(
+            "model.policy",
+            "warmup.data",
+            "data.prompts",
+            "data.held-out",
+            "reward.command.directory",
+            "reward.classifier.model",
+            "reward.sum.parts.*.command.directory",
+            "reward.sum.parts.*.classifier.model");
 
     private static final String HEADER = "# Every setting of the run. Relative paths are relative to this file.\n";
 
@@ -280,7 +288,7 @@ public final class RunFile {
 
     private static ObjectNode withAbsolutePaths(Setting.Block complete, Path file) {
         ObjectNode json = (ObjectNode) complete.json();
-        for (String key : PATHS) {
+        for (String key : paths(json)) {
             complete.at(key).filter(setting -> setting.json().isTextual()).ifPresent(setting -> {
                 Path base = setting.place().layer() == Place.Layer.OPTION ? Path.of("") : folder(file);
                 String text = setting.json().textValue();
@@ -340,7 +348,7 @@ public final class RunFile {
                 ? root.relativize(path).toString().replace('\\', '/')
                 : path.toString();
         ObjectNode json = JSON.valueToTree(spec);
-        for (String key : PATHS) {
+        for (String key : paths(json)) {
             JsonNode path = json.at("/" + key.replace('.', '/'));
             if (path.isTextual()) {
                 replace(json, key, relative.apply(normal(folder), Path.of(path.textValue())));
@@ -350,8 +358,25 @@ public final class RunFile {
     }
 
     private static void replace(ObjectNode json, String key, String value) {
-        int dot = key.indexOf('.');
-        ((ObjectNode) json.path(key.substring(0, dot))).put(key.substring(dot + 1), value);
+        int dot = key.lastIndexOf('.');
+        ((ObjectNode) json.at("/" + key.substring(0, dot).replace('.', '/'))).put(key.substring(dot + 1), value);
+    }
+
+    /** The keys of {@link #PATHS}, with the names that a specification has. */
+    static List<String> paths(JsonNode json) {
+        List<String> keys = new ArrayList<>();
+        for (String path : PATHS) {
+            int any = path.indexOf(".*.");
+            if (any < 0) {
+                keys.add(path);
+            } else {
+                String before = path.substring(0, any);
+                json.at("/" + before.replace('.', '/'))
+                        .fieldNames()
+                        .forEachRemaining(name -> keys.add(before + "." + name + path.substring(any + 2)));
+            }
+        }
+        return keys;
     }
 
     private static Path folder(Path file) {

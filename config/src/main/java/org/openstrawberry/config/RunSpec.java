@@ -51,16 +51,28 @@ public record RunSpec(
                     "must be at least 2 × pairs.per-prompt (" + needed + "), found " + sampling.branches(),
                     "pairs.per-prompt");
         }
-        if (data.heldOut().isEmpty()) {
+        refuseComparisons(data, reward);
+        if (!data.holdsOut()) {
             requireHeldOut("until.held-out-at-least", until.heldOutAtLeast().isPresent());
             requireHeldOut("until.plateau", until.plateau().isPresent());
             requireHeldOut("reference.refresh", reference.refresh() == ReferenceSpec.Refresh.BEST);
         }
     }
 
+    private static void refuseComparisons(DataSpec data, RewardSpec reward) {
+        if (data.holdsOut() && reward.comparesBranches()) {
+            throw new SettingException(
+                    data.heldOut().isPresent() ? "data.held-out" : "data.held-out-fraction",
+                    "must be null, since a pairwise judge compares the branches of a prompt, and a held-out prompt has"
+                            + " one answer",
+                    "reward.judge.kind");
+        }
+    }
+
     private static void requireHeldOut(String key, boolean set) {
         if (set) {
-            throw new SettingException(key, "needs data.held-out, which is not given", "data.held-out");
+            throw new SettingException(
+                    key, "needs data.held-out, which is not given", "data.held-out", "data.held-out-fraction");
         }
     }
 }

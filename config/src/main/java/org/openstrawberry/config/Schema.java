@@ -13,6 +13,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 
 /**
@@ -21,8 +22,8 @@ import java.util.TreeMap;
  */
 final class Schema {
 
-    /** The key whose block has other keys for each {@code kind}. */
-    static final String CHOICE = "verifier";
+    /** The keys whose blocks have other keys for each {@code kind}. */
+    static final Set<String> CHOICES = Set.of("verifier", "judge");
 
     private static final PropertyNamingStrategies.KebabCaseStrategy KEBAB =
             new PropertyNamingStrategies.KebabCaseStrategy();
@@ -57,6 +58,10 @@ final class Schema {
             if (entry.value() instanceof Setting.Block inner && isBlock(valueType(component))) {
                 rejectUnknownKeys(whole, valueType(component), inner, dotted(path, key), file);
             }
+            namedBlocks(component)
+                    .ifPresent(named -> blocks(entry.value())
+                            .forEach((name, each) ->
+                                    rejectUnknownKeys(whole, named, each, dotted(dotted(path, key), name), file)));
         });
     }
 
@@ -86,8 +91,12 @@ final class Schema {
             LossSpec.check(value, path);
             return;
         }
+        if (namedBlocks(component).isPresent() && value instanceof Setting.Block block) {
+            checkNamedBlocks(namedBlocks(component).get(), block, path, file);
+            return;
+        }
         JsonNode json = value.json();
-        if (!fits(type, json)) {
+        if (!fits(component, json)) {
             boolean unquoted = type == String.class && json.isValueNode() && !json.isNull();
             throw value.place()
                     .error(path + ": expected " + expected(component) + ", found " + value.shown()
@@ -101,22 +110,44 @@ final class Schema {
         }
     }
 
+    private static void checkNamedBlocks(Class<?> type, Setting.Block named, String path, String file) {
+        named.entries().forEach((name, entry) -> {
+            String dotted = dotted(path, name);
+            if (!(entry.value() instanceof Setting.Block block)) {
+                throw entry.value()
+                        .place()
+                        .error(dotted + ": expected a block of keys, found "
+                                + entry.value().shown());
+            }
+            checkBlock(type, block, dotted, file);
+        });
+    }
+
+    private static boolean fits(RecordComponent component, JsonNode json) {
+        Class<?> type = valueType(component);
+        if (type == List.class) {
+            return json.isArray() && allFit(innerType(component), json);
+        }
+        if (type == Map.class) {
+            return json.isObject() && (innerType(component) == Object.class || allFit(innerType(component), json));
+        }
+        return fits(type, json);
+    }
+
+    private static boolean allFit(Class<?> type, JsonNode values) {
+        boolean fit = true;
+        for (JsonNode value : values) {
+            fit &= fits(type, value);
+        }
+        return fit;
+    }
+
     private static boolean fits(Class<?> type, JsonNode json) {
         if (isWhole(type)) {
             return json.isIntegralNumber();
         }
         if (isReal(type)) {
             return json.isNumber() && Double.isFinite(json.doubleValue());
-        }
-        if (type == List.class) {
-            boolean fits = json.isArray();
-            for (JsonNode item : json) {
-                fits &= fits(double.class, item);
-            }
-            return fits;
-        }
-        if (type == Map.class) {
-            return json.isObject();
         }
         if (type.isEnum()) {
             return json.isTextual() && constants(type).contains(json.textValue());
@@ -138,7 +169,9 @@ final class Schema {
             return LossSpec.expected();
         }
         if (isBlock(type) || type == Map.class) {
-            return "a block of keys";
+            return type == Map.class && innerType(component) == String.class
+                    ? "a block of keys with texts"
+                    : "a block of keys";
         }
         if (isWhole(type)) {
             return "a whole number";
@@ -147,7 +180,7 @@ final class Schema {
             return "a number";
         }
         if (type == List.class) {
-            return "a list of numbers";
+            return innerType(component) == String.class ? "a list of texts" : "a list of numbers";
         }
         if (type.isEnum()) {
             return oneOf(constants(type));
@@ -258,11 +291,44 @@ final class Schema {
 
     /** The class of a component's values; of what is inside, where it is optional. */
     private static Class<?> valueType(RecordComponent component) {
-        if (component.getType() == Optional.class) {
-            Type inner = ((ParameterizedType) component.getGenericType()).getActualTypeArguments()[0];
-            return (Class<?>) inner;
+        return raw(unwrapped(component));
+    }
+
+    /** The class of what a list or map holds. */
+    private static Class<?> innerType(RecordComponent component) {
+        Type[] inner = ((ParameterizedType) unwrapped(component)).getActualTypeArguments();
+        return raw(inner[inner.length - 1]);
+    }
+
+    /** The class of a component's blocks, where it is a block of blocks that the user names. */
+    private static Optional<Class<?>> namedBlocks(RecordComponent component) {
+        return valueType(component) == Map.class && isBlock(innerType(component))
+                ? Optional.of(innerType(component))
+                : Optional.empty();
+    }
+
+    private static Map<String, Setting.Block> blocks(Setting value) {
+        Map<String, Setting.Block> blocks = new LinkedHashMap<>();
+        if (value instanceof Setting.Block named) {
+            named.entries().forEach((name, entry) -> {
+                if (entry.value() instanceof Setting.Block block) {
+                    blocks.put(name, block);
+                }
+            });
         }
-        return component.getType();
+        return blocks;
+    }
+
+    private static Type unwrapped(RecordComponent component) {
+        return component.getType() == Optional.class
+                ? ((ParameterizedType) component.getGenericType()).getActualTypeArguments()[0]
+                : component.getGenericType();
+    }
+
+    private static Class<?> raw(Type type) {
+        return type instanceof ParameterizedType parameterized
+                ? (Class<?>) parameterized.getRawType()
+                : (Class<?>) type;
     }
 
     private static boolean isBlock(Class<?> type) {

@@ -87,7 +87,7 @@ sealed interface Setting {
             upper.entries.forEach((key, over) -> merged.merge(key, over, (below, above) -> {
                 if (below.value() instanceof Block lower
                         && above.value() instanceof Block higher
-                        && !(key.equals(Schema.CHOICE) && otherKind(lower, higher))) {
+                        && !(Schema.CHOICES.contains(key) && otherKind(lower, higher))) {
                     return new Entry(above.key(), lower.overlaidBy(higher));
                 }
                 return above;

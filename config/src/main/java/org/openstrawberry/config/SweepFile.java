@@ -165,7 +165,7 @@ public final class SweepFile {
     /** One setting; a relative path in it is relative to the sweep file. */
     private Setting.Block layer(String key, Setting value) {
         Setting.Block layer = Setting.Block.nested(key, value);
-        for (String path : RunFile.PATHS) {
+        for (String path : RunFile.paths(layer.json())) {
             Optional<Setting> setting =
                     layer.at(path).filter(found -> found.json().isTextual());
             if (setting.isPresent() && !setting.get().json().textValue().isBlank()) {
@@ -187,8 +187,7 @@ public final class SweepFile {
 
     private void checkMeasure(SweepSpec spec) {
         boolean measured = spec.measure() != Measure.ACCURACY
-                || spec.trials().stream()
-                        .allMatch(trial -> trial.run().data().heldOut().isPresent());
+                || spec.trials().stream().allMatch(trial -> trial.run().data().holdsOut());
         if (!measured) {
             throw place("measure")
                     .error("measure: accuracy needs data.held-out, which is not given; expected it, or loss or reward");

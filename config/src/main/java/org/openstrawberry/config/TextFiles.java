@@ -11,6 +11,7 @@ import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.function.BiConsumer;
 
 /** Reads the user's text files, whole or by lines; what cannot be read is the user's to mend and said by name. */
 final class TextFiles {
@@ -49,6 +50,18 @@ final class TextFiles {
      * @throws InvalidInputException if it is not there, cannot be read or is not UTF-8
      */
     static void forEachLine(Path file, LineConsumer consumer) {
+        forEachLine(file, consumer, (line, e) -> {
+            throw e;
+        });
+    }
+
+    /**
+     * Hands on every line of a file.
+     *
+     * @param broken takes what is wrong with a line that is not UTF-8
+     * @throws InvalidInputException if it is not there or cannot be read
+     */
+    static void forEachLine(Path file, LineConsumer consumer, BiConsumer<Integer, InvalidInputException> broken) {
         try {
             requireFile(file);
             try (InputStream stream = new BufferedInputStream(Files.newInputStream(file))) {
@@ -56,7 +69,7 @@ final class TextFiles {
                 int number = 1;
                 for (int next = stream.read(); next >= 0; next = stream.read()) {
                     if (next == '\n') {
-                        consumer.line(number, decode(line.toByteArray(), file + ":" + number));
+                        hand(file, number, line, consumer, broken);
                         line.reset();
                         number++;
                     } else {
@@ -64,12 +77,28 @@ final class TextFiles {
                     }
                 }
                 if (line.size() > 0) {
-                    consumer.line(number, decode(line.toByteArray(), file + ":" + number));
+                    hand(file, number, line, consumer, broken);
                 }
             }
         } catch (IOException e) {
             throw unreadable(file, e);
         }
+    }
+
+    private static void hand(
+            Path file,
+            int number,
+            ByteArrayOutputStream bytes,
+            LineConsumer consumer,
+            BiConsumer<Integer, InvalidInputException> broken) {
+        String line;
+        try {
+            line = decode(bytes.toByteArray(), file + ":" + number);
+        } catch (InvalidInputException e) {
+            broken.accept(number, e);
+            return;
+        }
+        consumer.line(number, line);
     }
 
     private static void requireFile(Path file) {

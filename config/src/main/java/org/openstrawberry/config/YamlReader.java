@@ -147,7 +147,7 @@ final class YamlReader {
             } else if (tag.equals(Tag.BOOL)) {
                 value = json.booleanNode(Boolean.parseBoolean(text));
             } else if (tag.equals(Tag.INT)) {
-                value = json.numberNode(integer(text));
+                value = whole(integer(text));
             } else if (tag.equals(Tag.FLOAT)) {
                 value = json.numberNode(real(text));
             } else {
@@ -158,6 +158,15 @@ final class YamlReader {
                     place.text() + ": not valid YAML: " + Check.quoted(text) + " is not a number", e);
         }
         return new Setting.Scalar(place, value, text.isEmpty() ? "nothing" : text);
+    }
+
+    /** In the smallest node that holds it, as JSON is read: settings that are kept as they stand then equal themselves. */
+    private static JsonNode whole(BigInteger number) {
+        JsonNodeFactory json = JsonNodeFactory.instance;
+        if (number.bitLength() < Integer.SIZE) {
+            return json.numberNode(number.intValue());
+        }
+        return number.bitLength() < Long.SIZE ? json.numberNode(number.longValue()) : json.numberNode(number);
     }
 
     private static BigInteger integer(String text) {

@@ -187,7 +187,9 @@ class RunFileErrorsTest {
                 arguments("dpo={beta: 1, beta: 2}", "dpo.beta: stands twice in the same block"),
                 arguments(
                         "pairs.per-prompt=4", "sampling.branches: must be at least 2 × pairs.per-prompt (8), found 6"),
-                arguments("data.prompts=null", "data.prompts: expected the path of a JSON-lines file, found null"),
+                arguments(
+                        "data.prompts=null",
+                        "data.prompts: expected the path of a file of JSON lines, CSV or Parquet, found null"),
                 arguments("data.prompts=''", "data.prompts: must be a text that is not empty, found \"\""),
                 arguments("data.prompts=\"\\0\"", "data.prompts: expected a path, found \"\\u0000\""),
                 arguments("model.device=gpu", "model.device: must be cpu, cuda or cuda:N, found \"gpu\""),
@@ -198,18 +200,17 @@ class RunFileErrorsTest {
                                 + " found a block of keys"),
                 arguments(
                         "reward.verifier.kind=judge",
-                        "reward.verifier.kind: expected numeric, exact or regex, found \"judge\""),
+                        "reward.verifier.kind: expected numeric, exact, regex, choice, json-schema, contains or"
+                                + " length, found \"judge\""),
                 arguments(
                         "reward.verifier={kind: regex, pattern: '('}",
                         "reward.verifier.pattern: must be a regular expression, found \"(\" (Unclosed group near index"
                                 + " 1)"),
                 arguments(
                         "reward.verifier.trim=true",
-                        "reward.verifier.trim: unknown key; expected answer-field,"
-                                + " after, once, require-eos or tolerance"),
-                arguments(
-                        "reward.verifier.once=true",
-                        "reward.verifier.once: needs reward.verifier.after, which is empty"),
+                        "reward.verifier.trim: unknown key; expected answer-field, after, boxed, once, require-eos,"
+                                + " tolerance or relative-tolerance"),
+                arguments("reward.verifier.once=true", "reward.verifier.once: needs after, which is empty"),
                 arguments("reward=null", "reward: expected a block of keys, found null"));
     }
 
@@ -231,11 +232,14 @@ class RunFileErrorsTest {
         assertThat(message("", List.of()))
                 .isEqualTo("model.policy: missing; expected the path of a Hugging Face model directory");
         assertThat(message("# only a remark\n", List.of("model.policy=base")))
-                .isEqualTo("data.prompts: missing; expected the path of a JSON-lines file");
+                .isEqualTo("data.prompts: missing; expected the path of a file of JSON lines, CSV or Parquet");
         assertThat(message("", List.of("model.policy=base", "data.prompts=p.jsonl")))
-                .isEqualTo("reward.verifier: missing; expected a block of keys with kind: numeric, exact or regex");
+                .isEqualTo("reward.verifier: missing; expected a reward: one of verifier, command, http, judge, java,"
+                        + " classifier or sum");
         assertThat(message("", List.of("model.policy=base", "data.prompts=p.jsonl", "reward.verifier={}")))
-                .isEqualTo("reward.verifier.kind: missing; expected numeric, exact or regex");
+                .isEqualTo(
+                        "reward.verifier.kind: missing; expected numeric, exact, regex, choice, json-schema, contains or"
+                                + " length");
         assertThat(message("", List.of("model.policy=b", "data.prompts=p.jsonl", "reward.verifier.kind=regex")))
                 .isEqualTo("reward.verifier.pattern: missing; expected a regular expression");
     }

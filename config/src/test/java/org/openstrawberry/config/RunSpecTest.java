@@ -33,8 +33,8 @@ class RunSpecTest {
     @MethodSource("mappers")
     void everyPlainJsonMapperReadsWhatItWrote(ObjectMapper mapper) throws JsonProcessingException {
         for (VerifierSpec verifier : List.of(
-                new VerifierSpec.Numeric("answer", "=", true, true, 0.5),
-                new VerifierSpec.Exact("text", true, false),
+                new VerifierSpec.Numeric("answer", "=", false, true, true, 0.5, 0.01),
+                new VerifierSpec.Exact("text", true, false, true, false),
                 new VerifierSpec.Regex("a|b", false))) {
             RunSpec spec = spec(verifier);
 
@@ -104,9 +104,9 @@ class RunSpecTest {
                 new ModelSpec("/base", ModelSpec.Dtype.FLOAT32, "cuda:1", 3),
                 Optional.of(new WarmupSpec(
                         "/data/warmup.jsonl", 800, 64, 1e-3, List.of(0.9, 0.98), 0.01, 1, CONSTANT, 8192, 100)),
-                new DataSpec("/data/train.jsonl", Optional.of("/data/heldout.jsonl"), "question"),
+                DataSpec.of("/data/train.jsonl", Optional.of("/data/heldout.jsonl"), "question"),
                 new SamplingSpec(16, 4, 0.7, 5, 0.9, 0.05, 48, 2, SamplingSpec.Branching.FLAT, 0, 256),
-                new RewardSpec(verifier, 0.5),
+                RewardSpec.of(verifier, 0.5),
                 PairsSpec.of(2, PairOrder.EXTREMES),
                 DpoSpec.of(LossKind.SIGMOID, 0.1),
                 new OptimizerSpec(

@@ -96,7 +96,7 @@ class ShippedRunsTest {
         assertThat(spec.sampling().prompts()).isEqualTo(32);
         assertThat(spec.sampling().branches()).isEqualTo(8);
         assertThat(spec.pairs().perPrompt()).isEqualTo(2);
-        assertThat(spec.reward().verifier()).isEqualTo(new VerifierSpec.Numeric("answer", "=", true, true, 0));
+        assertThat(spec.reward().kind()).isEqualTo(new VerifierSpec.Numeric("answer", "=", false, true, true, 0, 0));
         assertThat(spec.until().iterations()).isEqualTo(5);
     }
 

@@ -77,7 +77,7 @@ class SweepFileTest {
         assertThat(run.until().iterations()).isEqualTo(7);
         assertThat(run.data().prompts()).isEqualTo(folder.resolve("other.jsonl").toString());
         assertThat(run.model().policy()).isEqualTo(folder.resolve("m").toString());
-        assertThat(run.reward().verifier()).isInstanceOf(VerifierSpec.Exact.class);
+        assertThat(run.reward().kind()).isInstanceOf(VerifierSpec.Exact.class);
     }
 
     @Test

@@ -4,9 +4,13 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.openstrawberry.activities.data.PromptData;
 import org.openstrawberry.activities.run.InputChecks;
 import org.openstrawberry.activities.run.RunSetup;
+import org.openstrawberry.activities.store.Json;
+import org.openstrawberry.activities.store.RunLayout;
 import org.openstrawberry.activities.store.RunLock;
 import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.config.RunFile;
@@ -63,10 +67,19 @@ record RunPreparation(RunSpec spec, Path directory) {
     RunHandle start(Strawberry strawberry, String id) {
         try (RunLock lock = RunLock.acquire(directory)) {
             prepareOn(strawberry, id, new InputChecks());
+            tellWhatIsLeftOut();
             return strawberry.start(id, spec, directory.toString(), OnRunning.FAIL);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    /** Says how many rows of the prompts a prepared run leaves out or holds out; nothing where all are used. */
+    void tellWhatIsLeftOut() {
+        PromptData.Report report = Json.read(directory.resolve(RunLayout.DATA), PromptData.Report.class);
+        Stream.concat(Stream.of(report.prompts()), report.heldOut().stream())
+                .filter(file -> file.used() < file.rows())
+                .forEach(file -> System.err.println(file.words()));
     }
 
     /** Prepares the directory for a run on a server. The caller holds the run's lock. */

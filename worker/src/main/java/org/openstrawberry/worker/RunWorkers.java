@@ -19,8 +19,8 @@ import org.openstrawberry.activities.policy.PolicyStates;
 import org.openstrawberry.activities.policy.TrainerSteps;
 import org.openstrawberry.activities.prompts.PromptSteps;
 import org.openstrawberry.activities.ranking.RankingSteps;
-import org.openstrawberry.activities.rewards.Reward;
 import org.openstrawberry.activities.rewards.RewardSteps;
+import org.openstrawberry.activities.rewards.Scorer;
 import org.openstrawberry.activities.run.RunSteps;
 import org.openstrawberry.activities.run.Runs;
 import org.openstrawberry.activities.run.SweepSteps;
@@ -67,7 +67,7 @@ final class RunWorkers implements AutoCloseable {
     private final StepInterceptor interceptor;
 
     /** Workers of all roles for a server in this process. */
-    RunWorkers(WorkflowClient client, MeterRegistry meters, Function<RewardSpec, Reward> rewards) {
+    RunWorkers(WorkflowClient client, MeterRegistry meters, Function<RewardSpec, Scorer> rewards) {
         this(client, meters, rewards, EnumSet.allOf(Role.class), ALONE, Optional.empty());
     }
 
@@ -75,7 +75,7 @@ final class RunWorkers implements AutoCloseable {
     RunWorkers(
             WorkflowClient client,
             MeterRegistry meters,
-            Function<RewardSpec, Reward> rewards,
+            Function<RewardSpec, Scorer> rewards,
             Set<Role> roles,
             WorkerSpec tuning,
             Optional<String> server) {

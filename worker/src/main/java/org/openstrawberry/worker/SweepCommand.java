@@ -11,7 +11,7 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
-import org.openstrawberry.activities.rewards.Verifiers;
+import org.openstrawberry.activities.rewards.Rewards;
 import org.openstrawberry.activities.run.InputChecks;
 import org.openstrawberry.activities.run.RunSetup;
 import org.openstrawberry.activities.store.Json;
@@ -75,8 +75,8 @@ final class SweepCommand implements Callable<Integer> {
             });
             RunLog.into(directory);
             try (EmbeddedTemporal temporal = EmbeddedTemporal.start();
-                    RunWorkers workers = new RunWorkers(
-                            temporal.client(), new SimpleMeterRegistry(), reward -> Verifiers.of(reward.verifier()))) {
+                    Rewards rewards = new Rewards();
+                    RunWorkers workers = new RunWorkers(temporal.client(), new SimpleMeterRegistry(), rewards)) {
                 workers.start();
                 SweepHandle handle = SweepHandle.start(temporal.client(), id, input);
                 CountDownLatch interrupted = RunWatch.onInterrupt(() -> {

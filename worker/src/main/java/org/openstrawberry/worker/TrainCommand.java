@@ -9,7 +9,7 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
-import org.openstrawberry.activities.rewards.Verifiers;
+import org.openstrawberry.activities.rewards.Rewards;
 import org.openstrawberry.activities.run.RunSetup;
 import org.openstrawberry.activities.store.RunLock;
 import org.openstrawberry.workflows.RunResult;
@@ -59,6 +59,7 @@ final class TrainCommand implements Callable<Integer> {
     private static int embedded(RunPreparation run) {
         Path directory = run.directory();
         RunSetup.prepare(run.spec(), directory);
+        run.tellWhatIsLeftOut();
         Optional<RunResult> finished = RunSetup.finished(run.spec(), directory);
         if (finished.isPresent()) {
             System.out.println("The run is finished: " + finished.get().reason() + ". Its policy is in "
@@ -68,8 +69,9 @@ final class TrainCommand implements Callable<Integer> {
         RunLog.into(directory);
         try (EmbeddedTemporal temporal = EmbeddedTemporal.start()) {
             WorkflowClient client = temporal.client();
-            try (RunWorkers workers =
-                    new RunWorkers(client, new SimpleMeterRegistry(), reward -> Verifiers.of(reward.verifier()))) {
+            try (Rewards rewards = new Rewards();
+                    RunWorkers workers = new RunWorkers(client, new SimpleMeterRegistry(), rewards)) {
+                rewards.apply(run.spec().reward()); // what it lacks is said before any work
                 workers.start();
                 return watch(
                         RunHandle.start(

@@ -10,7 +10,7 @@ import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
-import org.openstrawberry.activities.rewards.Verifiers;
+import org.openstrawberry.activities.rewards.Rewards;
 import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.config.WorkerFile;
 import org.openstrawberry.config.WorkerSpec;
@@ -66,10 +66,11 @@ final class WorkerCommand implements Callable<Integer> {
         WorkerSpec tuning = WorkerFile.read(Optional.ofNullable(file), slots, pollers);
         CountDownLatch ended = RunWatch.onInterrupt(() -> System.err.println("Finishing the steps under way."));
         try (Strawberry temporal = server.connect();
+                Rewards rewards = new Rewards();
                 RunWorkers workers = new RunWorkers(
                         temporal.client(),
                         new SimpleMeterRegistry(),
-                        reward -> Verifiers.of(reward.verifier()),
+                        rewards,
                         chosen,
                         tuning,
                         Optional.of(temporal.address()))) {

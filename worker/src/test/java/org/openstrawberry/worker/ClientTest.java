@@ -12,7 +12,7 @@ import java.util.concurrent.CyclicBarrier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.openstrawberry.activities.rewards.Verifiers;
+import org.openstrawberry.activities.rewards.Rewards;
 import org.openstrawberry.activities.run.RunSetup;
 import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.config.RunFile;
@@ -169,7 +169,6 @@ class ClientTest {
     }
 
     private RunWorkers workers() {
-        return new RunWorkers(
-                strawberry.client(), new SimpleMeterRegistry(), reward -> Verifiers.of(reward.verifier()));
+        return new RunWorkers(strawberry.client(), new SimpleMeterRegistry(), new Rewards());
     }
 }

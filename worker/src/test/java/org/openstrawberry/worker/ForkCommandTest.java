@@ -15,7 +15,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.openstrawberry.activities.policy.StepFile;
-import org.openstrawberry.activities.rewards.Verifiers;
+import org.openstrawberry.activities.rewards.Rewards;
 import org.openstrawberry.activities.run.Fork;
 import org.openstrawberry.activities.run.RunSetup;
 import org.openstrawberry.activities.store.DurableFiles;
@@ -102,8 +102,7 @@ class ForkCommandTest {
         Path directory = run.directory("parent");
         RunSetup.prepare(spec, directory);
         try (EmbeddedTemporal temporal = EmbeddedTemporal.start();
-                RunWorkers workers = new RunWorkers(
-                        temporal.client(), new SimpleMeterRegistry(), reward -> Verifiers.of(reward.verifier()))) {
+                RunWorkers workers = new RunWorkers(temporal.client(), new SimpleMeterRegistry(), new Rewards())) {
             workers.start();
             RunHandle handle =
                     RunHandle.start(temporal.client(), "run", TrainingInput.start(spec, directory.toString()));

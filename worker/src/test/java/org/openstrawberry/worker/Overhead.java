@@ -13,7 +13,7 @@ import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.IntStream;
-import org.openstrawberry.activities.rewards.Verifiers;
+import org.openstrawberry.activities.rewards.Rewards;
 import org.openstrawberry.activities.run.RunSetup;
 import org.openstrawberry.activities.store.DurableFiles;
 import org.openstrawberry.activities.store.Json;
@@ -149,8 +149,7 @@ final class Overhead implements Callable<Integer> {
         Path directory = folder.resolve(ServerRun.ID);
         RunSetup.prepare(spec, directory);
         try (EmbeddedTemporal temporal = EmbeddedTemporal.start();
-                RunWorkers workers = new RunWorkers(
-                        temporal.client(), new SimpleMeterRegistry(), reward -> Verifiers.of(reward.verifier()))) {
+                RunWorkers workers = new RunWorkers(temporal.client(), new SimpleMeterRegistry(), new Rewards())) {
             workers.start();
             RunHandle.start(temporal.client(), ServerRun.ID, TrainingInput.start(spec, directory.toString()))
                     .result()

@@ -15,8 +15,8 @@ import java.util.function.Function;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.openstrawberry.activities.rewards.Reward;
-import org.openstrawberry.activities.rewards.Verifiers;
+import org.openstrawberry.activities.rewards.Rewards;
+import org.openstrawberry.activities.rewards.Scorer;
 import org.openstrawberry.activities.run.RunSetup;
 import org.openstrawberry.config.RewardSpec;
 import org.openstrawberry.config.RunFile;
@@ -29,7 +29,7 @@ import reactor.core.publisher.Mono;
 
 /** The whole workflow on the in-process server, with rewards that misbehave. */
 class RewardFailureTest {
-    private static final Function<RewardSpec, Reward> SOUND = reward -> Verifiers.of(reward.verifier());
+    private static final Function<RewardSpec, Scorer> SOUND = new Rewards();
 
     private final TinyRun run;
 
@@ -40,7 +40,7 @@ class RewardFailureTest {
     @Test
     void aFailingStepIsTriedAgainWithTheSameResult() throws IOException {
         AtomicInteger tries = new AtomicInteger();
-        Function<RewardSpec, Reward> failsTwice = reward -> {
+        Function<RewardSpec, Scorer> failsTwice = reward -> {
             if (tries.incrementAndGet() <= 2) {
                 throw new UncheckedIOException(new IOException("the reward is not there yet"));
             }
@@ -55,10 +55,10 @@ class RewardFailureTest {
 
     @Test
     void aRewardThatIsNotANumberIsQuarantinedAndNeverZero() throws IOException {
-        Function<RewardSpec, Reward> oneIsNaN =
-                spec -> sample -> sample.completion().hashCode() % 7 == 0
+        Function<RewardSpec, Scorer> oneIsNaN =
+                spec -> Scorer.of(sample -> sample.completion().hashCode() % 7 == 0
                         ? Mono.just(Double.NaN)
-                        : Mono.just((double) sample.completion().length());
+                        : Mono.just((double) sample.completion().length()));
         List<IterationMetrics> rows = train("run", oneIsNaN, "data.held-out=null");
 
         double quarantined = rows.stream()
@@ -78,7 +78,7 @@ class RewardFailureTest {
 
     @Test
     void equalRewardsFormNoPairAndMakeNoStep() {
-        List<IterationMetrics> rows = train("run", spec -> sample -> Mono.just(1.0));
+        List<IterationMetrics> rows = train("run", spec -> Scorer.of(sample -> Mono.just(1.0)));
 
         assertThat(rows.subList(1, rows.size())).allSatisfy(row -> {
             assertThat(row.value("pairs/formed")).contains(0.0);
@@ -96,7 +96,7 @@ class RewardFailureTest {
                 .hasMessageContaining("no such judge");
     }
 
-    private List<IterationMetrics> train(String name, Function<RewardSpec, Reward> rewards, String... settings) {
+    private List<IterationMetrics> train(String name, Function<RewardSpec, Scorer> rewards, String... settings) {
         RunSpec spec = RunFile.read(run.file(), run.settings(settings));
         Path directory = run.directory(name);
         RunSetup.prepare(spec, directory);

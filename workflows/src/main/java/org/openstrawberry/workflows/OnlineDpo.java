@@ -252,7 +252,7 @@ public final class OnlineDpo implements TrainingWorkflow {
     }
 
     private Optional<Evaluation> evaluate(int iteration) {
-        if (spec.data().heldOut().isEmpty()) {
+        if (!spec.data().holdsOut()) {
             return Optional.empty();
         }
         enter("evaluate");

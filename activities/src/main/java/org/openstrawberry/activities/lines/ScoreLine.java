@@ -1,5 +1,6 @@
 package org.openstrawberry.activities.lines;
 
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -7,8 +8,15 @@ import java.util.Optional;
  *
  * @param prompt number in the iteration's batch
  * @param branch number among the prompt's sequences
+ * @param parts the scores of a sum's parts, by name, as they were before they were normalised and weighed
  */
-public record ScoreLine(int iteration, int prompt, int branch, Optional<Double> reward, Optional<String> error) {
+public record ScoreLine(
+        int iteration,
+        int prompt,
+        int branch,
+        Optional<Double> reward,
+        Optional<String> error,
+        Optional<Map<String, Double>> parts) {
     /** Exactly one of both is given, and a reward is finite. */
     public ScoreLine {
         if (reward.isPresent() == error.isPresent()) {

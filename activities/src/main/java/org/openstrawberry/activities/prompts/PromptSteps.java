@@ -41,10 +41,10 @@ public final class PromptSteps implements PromptActivities {
                     return new PromptLine(
                             request.iteration(),
                             number,
-                            draw.row(),
+                            row.row(),
                             draw.epoch(),
                             row.prompt(),
-                            run.tokenizer().encode(row.prompt()),
+                            run.promptIds(row),
                             row.fields());
                 })
                 .toList();

@@ -2,8 +2,11 @@ package org.openstrawberry.activities.rewards;
 
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
 import java.util.function.Function;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.openstrawberry.activities.lines.PromptLine;
 import org.openstrawberry.activities.lines.ScoreLine;
 import org.openstrawberry.activities.lines.ThoughtLine;
@@ -16,15 +19,15 @@ import org.openstrawberry.config.RewardSpec;
 import org.openstrawberry.workflows.steps.ArtifactRef;
 import org.openstrawberry.workflows.steps.RewardActivities;
 import org.openstrawberry.workflows.steps.Scores;
-import reactor.core.publisher.Mono;
+import reactor.core.publisher.Flux;
 
 /** Streams a shard's thoughts through the reward and writes the scores down. */
 public final class RewardSteps implements RewardActivities {
     private final Runs runs;
-    private final Function<RewardSpec, Reward> rewards;
+    private final Function<RewardSpec, Scorer> rewards;
 
     /** @param rewards makes the reward that a run's settings describe */
-    public RewardSteps(Runs runs, Function<RewardSpec, Reward> rewards) {
+    public RewardSteps(Runs runs, Function<RewardSpec, Scorer> rewards) {
         this.runs = runs;
         this.rewards = rewards;
     }
@@ -43,10 +46,11 @@ public final class RewardSteps implements RewardActivities {
         Map<Integer, PromptLine> prompts =
                 Json.readLines(run.store().verified(request.prompts().artifact()), PromptLine.class).stream()
                         .collect(Collectors.toMap(PromptLine::prompt, Function.identity()));
-        Reward reward = rewards.apply(request.reward());
+        Scorer scorer = rewards.apply(request.reward());
         List<ScoreLine> scores = Json.stream(
                         run.store().verified(request.thoughts().artifact()), ThoughtLine.class)
-                .flatMapSequential(thought -> score(reward, prompts, thought), Scoring.CONCURRENCY)
+                .bufferUntilChanged(ThoughtLine::prompt)
+                .flatMapSequential(thoughts -> score(scorer, prompts, thoughts), Scorer.CONCURRENCY)
                 .collectList()
                 .block();
         if (scores == null) {
@@ -55,17 +59,32 @@ public final class RewardSteps implements RewardActivities {
         return scores;
     }
 
-    private static Mono<ScoreLine> score(Reward reward, Map<Integer, PromptLine> prompts, ThoughtLine thought) {
-        PromptLine prompt = prompts.get(thought.prompt());
+    /** Scores of one prompt's thoughts. */
+    private static Flux<ScoreLine> score(Scorer scorer, Map<Integer, PromptLine> prompts, List<ThoughtLine> thoughts) {
+        ThoughtLine first = thoughts.get(0);
+        PromptLine prompt = prompts.get(first.prompt());
         if (prompt == null) {
-            return Mono.error(
-                    new IllegalStateException("a thought of prompt " + thought.prompt() + ", which was not sampled"));
+            return Flux.error(
+                    new IllegalStateException("a thought of prompt " + first.prompt() + ", which was not sampled"));
         }
-        String place =
-                "iteration " + thought.iteration() + ", prompt " + thought.prompt() + ", branch " + thought.branch();
-        return Scoring.score(reward, new Sample(prompt.text(), prompt.fields(), thought.text(), thought.ended()), place)
-                .map(scored -> new ScoreLine(
-                        thought.iteration(), thought.prompt(), thought.branch(), scored.reward(), scored.error()));
+        List<Sample> group = thoughts.stream()
+                .map(thought -> new Sample(
+                        prompt.text(), prompt.fields(), thought.text(), thought.ended(), thought.ids().length))
+                .toList();
+        return scorer.score(group, "iteration " + first.iteration() + ", prompt " + first.prompt())
+                .flatMapIterable(scored -> IntStream.range(0, thoughts.size())
+                        .mapToObj(i -> line(thoughts.get(i), scored.get(i)))
+                        .toList());
+    }
+
+    private static ScoreLine line(ThoughtLine thought, Scored scored) {
+        return new ScoreLine(
+                thought.iteration(),
+                thought.prompt(),
+                thought.branch(),
+                scored.reward(),
+                scored.error(),
+                scored.parts().isEmpty() ? Optional.empty() : Optional.of(new TreeMap<>(scored.parts())));
     }
 
     private static Scores summary(ScoreRequest request, ArtifactRef artifact, List<ScoreLine> scores) {

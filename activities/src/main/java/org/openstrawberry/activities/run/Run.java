@@ -1,12 +1,16 @@
 package org.openstrawberry.activities.run;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
+import org.openstrawberry.activities.data.PromptData;
+import org.openstrawberry.activities.rewards.Verifiers;
 import org.openstrawberry.activities.store.ArtifactStore;
 import org.openstrawberry.activities.store.RunLayout;
 import org.openstrawberry.config.DataFiles;
+import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.config.PromptRow;
 import org.openstrawberry.config.RunFile;
 import org.openstrawberry.config.RunSpec;
@@ -19,8 +23,7 @@ public final class Run {
     private final Path directory;
     private final RunSpec spec;
     private final ArtifactStore store;
-    private final Once<List<PromptRow>> prompts;
-    private final Once<List<PromptRow>> heldOut;
+    private final Once<PromptData> data;
     private final Once<List<WarmupRow>> warmup;
     private final Once<ModelDirectory> base;
     private final Once<Tokenizer> tokenizer;
@@ -34,12 +37,10 @@ public final class Run {
         this.directory = directory;
         this.spec = spec;
         store = new ArtifactStore(directory);
-        String field = spec.data().promptField();
-        prompts = new Once<>(() -> DataFiles.readPrompts(Path.of(spec.data().prompts()), field));
-        heldOut = new Once<>(() -> spec.data()
-                .heldOut()
-                .map(file -> DataFiles.readPrompts(Path.of(file), field))
-                .orElse(List.of()));
+        data = new Once<>(() -> PromptData.read(
+                spec.data(),
+                new PromptData.Reading(
+                        row -> Verifiers.check(spec.reward(), row), this::chat, row -> promptIds(row).length)));
         warmup = new Once<>(() -> spec.warmup()
                 .map(warm -> DataFiles.readWarmup(Path.of(warm.data())))
                 .orElse(List.of()));
@@ -61,12 +62,30 @@ public final class Run {
 
     /** Prompts to train on. */
     public List<PromptRow> prompts() {
-        return prompts.get();
+        return data.get().training();
     }
 
     /** Held-out prompts; empty where the run has none. */
     public List<PromptRow> heldOut() {
-        return heldOut.get();
+        return data.get().heldOut();
+    }
+
+    /** What came of the rows of the prompts' files. */
+    public PromptData.Report dataReport() {
+        return data.get().report();
+    }
+
+    /** A prompt's tokens: with those that the tokenizer adds, or, of a chat, with those that its template has written. */
+    public int[] promptIds(PromptRow row) {
+        return row.messages().isPresent()
+                ? tokenizer().encodeWithout(row.prompt())
+                : tokenizer().encode(row.prompt());
+    }
+
+    /** The text of chat messages by the model's own template, as far as its answer's beginning. */
+    private String chat(JsonNode messages) {
+        throw new InvalidInputException(
+                "found chat messages, expected plain text: chat templates are not available in" + " this version");
     }
 
     /** What the warm-up learns from; empty where the run has no warm-up. */

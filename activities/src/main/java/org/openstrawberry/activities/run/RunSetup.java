@@ -4,6 +4,7 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -12,11 +13,13 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.IntSupplier;
 import java.util.stream.Stream;
+import org.openstrawberry.activities.data.PromptData;
 import org.openstrawberry.activities.rewards.Verifiers;
 import org.openstrawberry.activities.store.DurableFiles;
 import org.openstrawberry.activities.store.Hashes;
 import org.openstrawberry.activities.store.Json;
 import org.openstrawberry.activities.store.RunLayout;
+import org.openstrawberry.config.ClassifierSpec;
 import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.config.PromptRow;
 import org.openstrawberry.config.RunFile;
@@ -53,9 +56,10 @@ public final class RunSetup {
     /** The same for one of many runs, with what is known of the inputs of those before it. */
     public static void prepare(RunSpec spec, Path directory, InputChecks checks) {
         Run run = new Run(directory, spec);
-        if (checks.isNew(spec)) {
+        PromptData.Report report = checks.report(spec, () -> {
             checkInputs(run);
-        }
+            return run.dataReport();
+        });
         Path runFile = directory.resolve(RunLayout.RUN_FILE);
         try {
             Inputs inputs = inputs(run, checks);
@@ -68,6 +72,7 @@ public final class RunSetup {
             } else {
                 writeInputs(inputs, directory);
             }
+            replace(directory.resolve(RunLayout.DATA), Json.line(report) + "\n");
             writeRunFile(RunFile.toYaml(spec, directory), directory);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
@@ -204,12 +209,9 @@ public final class RunSetup {
 
     private static void checkInputs(Run run) {
         RunSpec spec = run.spec();
+        Verifiers.checkSchemas(spec.reward());
         List<PromptRow> prompts = run.prompts();
         Path promptFile = Path.of(spec.data().prompts());
-        Verifiers.check(spec.reward().verifier(), promptFile, prompts);
-        spec.data()
-                .heldOut()
-                .ifPresent(file -> Verifiers.check(spec.reward().verifier(), Path.of(file), run.heldOut()));
         run.warmup();
         int positions = run.base().config().maxPositionEmbeddings();
         int room = positions - spec.sampling().maxNewTokens();
@@ -219,13 +221,13 @@ public final class RunSetup {
                     + ", the max_position_embeddings of the model's config.json");
         }
         checkLengths(run, promptFile, prompts, room);
-        spec.data().heldOut().ifPresent(file -> checkLengths(run, Path.of(file), run.heldOut(), room));
+        checkLengths(run, spec.data().heldOut().map(Path::of).orElse(promptFile), run.heldOut(), room);
         spec.warmup().ifPresent(warmup -> checkWarmUp(run, Path.of(warmup.data()), positions));
     }
 
     private static void checkLengths(Run run, Path file, List<PromptRow> rows, int room) {
         for (PromptRow row : rows) {
-            checkLength(file + ":" + row.line(), () -> run.tokenizer().encode(row.prompt()).length, room, "the prompt");
+            checkLength(row.place(file), () -> run.promptIds(row).length, room, "the prompt");
         }
     }
 
@@ -310,10 +312,20 @@ public final class RunSetup {
         files.add(Path.of(spec.data().prompts()));
         spec.data().heldOut().map(Path::of).ifPresent(files::add);
         spec.warmup().map(warmup -> Path.of(warmup.data())).ifPresent(files::add);
-        try (Stream<Path> model = Files.list(Path.of(spec.model().policy()))) {
-            model.filter(path -> path.toString().matches(".*\\.(json|safetensors)"))
-                    .sorted()
-                    .forEach(files::add);
+        List<String> models = new ArrayList<>(List.of(spec.model().policy()));
+        spec.reward().each(kind -> {
+            if (kind instanceof ClassifierSpec classifier) {
+                models.add(classifier.model());
+            }
+        });
+        for (String directory : models) {
+            try (Stream<Path> model = Files.list(Path.of(directory))) {
+                model.filter(path -> path.toString().matches(".*\\.(json|safetensors)"))
+                        .sorted()
+                        .forEach(files::add);
+            } catch (NoSuchFileException e) {
+                throw new InvalidInputException(directory + ": no such directory", e);
+            }
         }
         Path root = run.directory().toAbsolutePath();
         for (Path file : files) {

@@ -10,6 +10,8 @@ public final class RunLayout {
     public static final String RUN_FILE_HASH = "run.yaml.sha256";
     /** Hashes of the files that the run was started with. */
     public static final String INPUTS = "inputs.json";
+    /** How many rows of the data are used, and why others are not. */
+    public static final String DATA = "data.json";
     /** Settings that were changed since the start. */
     public static final String CHANGES = "changes.jsonl";
     /** One row an iteration. */

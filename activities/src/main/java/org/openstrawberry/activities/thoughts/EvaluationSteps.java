@@ -7,12 +7,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.DoubleAdder;
 import java.util.function.Function;
+import java.util.stream.IntStream;
 import org.openstrawberry.activities.lines.EvaluationLine;
 import org.openstrawberry.activities.policy.PolicyStates;
-import org.openstrawberry.activities.rewards.Reward;
 import org.openstrawberry.activities.rewards.Reward.Sample;
 import org.openstrawberry.activities.rewards.RewardException;
-import org.openstrawberry.activities.rewards.Scoring;
+import org.openstrawberry.activities.rewards.Scorer;
 import org.openstrawberry.activities.run.Run;
 import org.openstrawberry.activities.run.Runs;
 import org.openstrawberry.activities.runtime.Tensors;
@@ -24,7 +24,6 @@ import org.openstrawberry.config.PromptRow;
 import org.openstrawberry.config.RewardSpec;
 import org.openstrawberry.config.SamplingSpec;
 import org.openstrawberry.model.Philox;
-import org.openstrawberry.model.generation.Completion;
 import org.openstrawberry.model.generation.GenerationRequest;
 import org.openstrawberry.model.generation.SamplingSettings;
 import org.openstrawberry.workflows.steps.ArtifactRef;
@@ -32,15 +31,14 @@ import org.openstrawberry.workflows.steps.Evaluation;
 import org.openstrawberry.workflows.steps.EvaluationActivities;
 import org.openstrawberry.workflows.steps.RunRef;
 import reactor.core.publisher.Flux;
-import reactor.core.publisher.Mono;
 
 /** Answers the held-out prompts and scores the answers. */
 public final class EvaluationSteps implements EvaluationActivities {
     private final Runs runs;
     private final Thinking thinking;
-    private final Function<RewardSpec, Reward> rewards;
+    private final Function<RewardSpec, Scorer> rewards;
 
-    public EvaluationSteps(Runs runs, Tensors tensors, PolicyStates states, Function<RewardSpec, Reward> rewards) {
+    public EvaluationSteps(Runs runs, Tensors tensors, PolicyStates states, Function<RewardSpec, Scorer> rewards) {
         this.runs = runs;
         this.thinking = new Thinking(tensors, states);
         this.rewards = rewards;
@@ -75,10 +73,9 @@ public final class EvaluationSteps implements EvaluationActivities {
             Run run, int iteration, SamplingSettings settings, int branches, int firstSample, DoubleAdder seconds) {
         SamplingSpec sampling = run.spec().sampling();
         List<PromptRow> rows = run.heldOut();
-        Reward reward = rewards.apply(run.spec().reward());
-        Flux<GenerationRequest> prompts = Flux.range(0, rows.size())
-                .map(i -> new GenerationRequest(
-                        i, run.tokenizer().encode(rows.get(i).prompt()), branches));
+        Scorer scorer = rewards.apply(run.spec().reward().absolute());
+        Flux<GenerationRequest> prompts =
+                Flux.range(0, rows.size()).map(i -> new GenerationRequest(i, run.promptIds(rows.get(i)), branches));
         List<EvaluationLine> lines = thinking.answers(
                         run,
                         iteration,
@@ -89,7 +86,7 @@ public final class EvaluationSteps implements EvaluationActivities {
                         Philox.seed(run.spec().seed(), "evaluation"),
                         iteration)
                 .doOnNext(answer -> seconds.add(answer.seconds()))
-                .concatMap(answer -> score(run, iteration, rows, reward, answer, firstSample))
+                .concatMap(answer -> score(run, iteration, rows, scorer, answer, firstSample))
                 .collectList()
                 .block();
         if (lines == null) {
@@ -99,30 +96,30 @@ public final class EvaluationSteps implements EvaluationActivities {
     }
 
     private static Flux<EvaluationLine> score(
-            Run run, int iteration, List<PromptRow> rows, Reward reward, Answer answer, int firstSample) {
-        PromptRow row = rows.get(answer.request().prompt());
-        return Flux.range(0, answer.completions().size())
-                .flatMapSequential(
-                        branch -> line(run, iteration, row, reward, answer, branch, firstSample + branch),
-                        Scoring.CONCURRENCY);
-    }
-
-    private static Mono<EvaluationLine> line(
-            Run run, int iteration, PromptRow row, Reward reward, Answer answer, int branch, int sample) {
-        Completion completion = answer.completions().get(branch);
-        String text = run.tokenizer().decode(completion.ids());
-        String place = "evaluation " + iteration + ", prompt " + row.row() + ", sample " + sample;
-        return Scoring.score(reward, new Sample(row.prompt(), row.fields(), text, completion.ended()), place)
-                .map(scored -> new EvaluationLine(
-                        iteration,
-                        row.row(),
-                        sample,
+            Run run, int iteration, List<PromptRow> rows, Scorer scorer, Answer answer, int firstSample) {
+        int prompt = answer.request().prompt();
+        PromptRow row = rows.get(prompt);
+        List<Sample> group = answer.completions().stream()
+                .map(completion -> new Sample(
                         row.prompt(),
-                        text,
-                        completion.ids().length,
+                        row.fields(),
+                        run.tokenizer().decode(completion.ids()),
                         completion.ended(),
-                        scored.reward(),
-                        scored.error()));
+                        completion.ids().length))
+                .toList();
+        return scorer.score(group, "evaluation " + iteration + ", prompt " + prompt)
+                .flatMapIterable(scored -> IntStream.range(0, group.size())
+                        .mapToObj(branch -> new EvaluationLine(
+                                iteration,
+                                prompt,
+                                firstSample + branch,
+                                row.prompt(),
+                                group.get(branch).completion(),
+                                group.get(branch).tokens(),
+                                group.get(branch).ended(),
+                                scored.get(branch).reward(),
+                                scored.get(branch).error()))
+                        .toList());
     }
 
     private static Evaluation evaluation(

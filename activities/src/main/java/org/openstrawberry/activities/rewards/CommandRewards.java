@@ -1,0 +1,35 @@
+package org.openstrawberry.activities.rewards;
+
+import java.time.Duration;
+import org.openstrawberry.config.CommandSpec;
+import org.openstrawberry.config.RewardLimits;
+import reactor.core.publisher.Mono;
+import reactor.core.scheduler.Scheduler;
+import reactor.core.scheduler.Schedulers;
+import reactor.pool.PoolBuilder;
+import reactor.pool.PoolConfig;
+
+/** Rewards by a program that is kept alive, as often as its limits say. */
+final class CommandRewards {
+    private static final Duration LONGEST_IDLE = Duration.ofMinutes(10);
+    private static final Duration LOOK_FOR_IDLE = Duration.ofMinutes(1);
+    private static final int MOST_WAITING = 100_000;
+
+    private CommandRewards() {}
+
+    static Scorer of(CommandSpec spec, RewardLimits limits, Duration firstRetry) {
+        // Twice as many: what ends a hung process must not wait for the thread that hangs on it.
+        Scheduler threads =
+                Schedulers.newBoundedElastic(2 * limits.concurrency(), MOST_WAITING, "reward-command", 60, true);
+        PoolBuilder<RewardProcess, PoolConfig<RewardProcess>> processes = PoolBuilder.from(
+                        Mono.fromCallable(() -> RewardProcess.start(spec)).subscribeOn(threads))
+                .destroyHandler(
+                        process -> Mono.<Void>fromRunnable(process::close).subscribeOn(threads))
+                .evictionPredicate(
+                        (process, pooled) -> !process.isAlive() || pooled.idleTime() > LONGEST_IDLE.toMillis())
+                .evictInBackground(LOOK_FOR_IDLE);
+        BatchReward<RewardProcess> reward = (process, samples) ->
+                Mono.fromCallable(() -> process.ask(samples.get(0))).subscribeOn(threads);
+        return new BatchScorer<>(reward, 1, new Tries<>(processes, limits, firstRetry), threads::dispose);
+    }
+}
