@@ -1,6 +1,7 @@
 package org.openstrawberry.config;
 
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -18,6 +19,8 @@ public final class Adjustment {
             "optimizer.weight-decay",
             "optimizer.clip-norm",
             "optimizer.schedule.",
+            "optimizer.epochs",
+            "optimizer.mini-batch-pairs",
             "pairs.",
             "sampling.temperature",
             "sampling.top-k",
@@ -43,7 +46,7 @@ public final class Adjustment {
             throw new InvalidInputException("adjust: found no setting; expected such as {\"dpo.beta\": 0.2}");
         }
         List<String> sets = new ArrayList<>();
-        new TreeMap<>(changes).forEach((key, value) -> sets.add(key + "=" + value));
+        new TreeMap<>(changes).forEach((key, value) -> sets.add(key + "=" + written(value)));
         RunSpec changed = RunFile.changed(spec, "adjust", sets);
         for (String key : new TreeSet<>(changes.keySet())) {
             if (ADJUSTABLE.stream().noneMatch(key::startsWith)) {
@@ -56,5 +59,10 @@ public final class Adjustment {
             }
         }
         return changed;
+    }
+
+    /** A list or a map as YAML; everything else reads as it is printed. */
+    private static String written(Object value) {
+        return value instanceof Collection || value instanceof Map ? RunFile.json(value) : String.valueOf(value);
     }
 }

@@ -9,5 +9,8 @@ public enum PairOrder {
     RANK,
     /** The k-th best with the k-th worst. */
     @JsonProperty("extremes")
-    EXTREMES
+    EXTREMES,
+    /** The k-th best with one drawn from all that are not among the best K. */
+    @JsonProperty("best-vs-random")
+    BEST_VS_RANDOM
 }

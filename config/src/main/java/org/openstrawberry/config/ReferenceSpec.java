@@ -8,7 +8,7 @@ import com.fasterxml.jackson.databind.annotation.JsonNaming;
  * When the frozen reference follows the policy.
  *
  * @param refresh whether, and how
- * @param every iterations from one refresh to the next
+ * @param every iterations from one refresh to the next; of no effect on never and best
  * @param alpha share of the policy in a soft refresh, above 0 and at most 1; of no effect on the others
  */
 @JsonNaming(KebabCaseStrategy.class)
@@ -24,7 +24,10 @@ public record ReferenceSpec(Refresh refresh, int every, double alpha) {
         EVERY,
         /** Becomes α·policy + (1−α)·reference. */
         @JsonProperty("soft")
-        SOFT
+        SOFT,
+        /** Becomes a copy of the policy at each evaluation with the best held-out result so far. */
+        @JsonProperty("best")
+        BEST
     }
 
     /** Checks ranges. */
@@ -34,11 +37,16 @@ public record ReferenceSpec(Refresh refresh, int every, double alpha) {
     }
 
     /**
-     * Whether the reference is refreshed once an iteration's step is done.
+     * Whether the reference is refreshed once an iteration's step is done, whatever evaluations say.
      *
      * @param iteration counted from 1
      */
     public boolean due(int iteration) {
-        return refresh != Refresh.NEVER && iteration > 0 && iteration % every == 0;
+        return (refresh == Refresh.EVERY || refresh == Refresh.SOFT) && iteration > 0 && iteration % every == 0;
+    }
+
+    /** Whether the reference is refreshed when an evaluation that was due finds the best result so far. */
+    public boolean atBest() {
+        return refresh == Refresh.BEST;
     }
 }

@@ -116,7 +116,7 @@ public final class RunFile {
                 Path.of(source).toAbsolutePath());
     }
 
-    private static String json(Object value) {
+    static String json(Object value) {
         try {
             return JSON.writeValueAsString(value);
         } catch (JsonProcessingException e) {

@@ -54,6 +54,7 @@ public record RunSpec(
         if (data.heldOut().isEmpty()) {
             requireHeldOut("until.held-out-at-least", until.heldOutAtLeast().isPresent());
             requireHeldOut("until.plateau", until.plateau().isPresent());
+            requireHeldOut("reference.refresh", reference.refresh() == ReferenceSpec.Refresh.BEST);
         }
     }
 

@@ -82,6 +82,10 @@ final class Schema {
             checkBlock(type, block, path, file);
             return;
         }
+        if (type == LossSpec.class) {
+            LossSpec.check(value, path);
+            return;
+        }
         JsonNode json = value.json();
         if (!fits(type, json)) {
             boolean unquoted = type == String.class && json.isValueNode() && !json.isNull();
@@ -130,6 +134,9 @@ final class Schema {
             return description.value();
         }
         Class<?> type = valueType(component);
+        if (type == LossSpec.class) {
+            return LossSpec.expected();
+        }
         if (isBlock(type) || type == Map.class) {
             return "a block of keys";
         }
@@ -225,7 +232,7 @@ final class Schema {
     private static void collectNear(Class<?> type, String path, String key, TreeMap<Integer, String> near) {
         components(type).forEach((known, component) -> {
             near.putIfAbsent(distance(key, known), dotted(path, known));
-            if (valueType(component).isRecord()) {
+            if (isKeys(valueType(component))) {
                 collectNear(valueType(component), dotted(path, known), key, near);
             }
         });
@@ -259,7 +266,12 @@ final class Schema {
     }
 
     private static boolean isBlock(Class<?> type) {
-        return type.isRecord() || isChoice(type);
+        return isKeys(type) || isChoice(type);
+    }
+
+    /** Whether a block has the keys of the record's components; losses are written in a shorter way. */
+    private static boolean isKeys(Class<?> type) {
+        return type.isRecord() && type != LossSpec.class;
     }
 
     private static boolean isChoice(Class<?> type) {

@@ -58,7 +58,8 @@ class RunFileErrorsTest {
                         "optimizer: { betas: [0.9] }\n",
                         ":5:21: optimizer.betas: must be two numbers, each at least 0 and below 1, found [0.9]"),
                 arguments(
-                        "optimizer: { momentum: 0.9 }\n", ":5:24: optimizer.momentum: is for kind sgd only, found 0.9"),
+                        "optimizer: { momentum: 0.9 }\n",
+                        ":5:24: optimizer.momentum: is for kind sgd or rmsprop only, found 0.9"),
                 arguments("warmup: { data: w.jsonl, steps: 0 }\n", ":5:33: warmup.steps: must be at least 1, found 0"),
                 arguments(
                         "until: { wall-time: 90 minutes }\n",
@@ -89,7 +90,10 @@ class RunFileErrorsTest {
                         "optimizer: { learning_rate: 1 }\n",
                         ":5:14: optimizer.learning_rate: unknown key; did you mean optimizer.learning-rate?"),
                 arguments("beta: 0.1\n", ":5:1: beta: unknown key; did you mean dpo.beta?"),
-                arguments("dpo: { zzzzz: 0.1 }\n", ":5:8: dpo.zzzzz: unknown key; expected loss or beta"),
+                arguments(
+                        "dpo: { zzzzz: 0.1 }\n",
+                        ":5:8: dpo.zzzzz: unknown key; expected loss, beta, beta-schedule, label-smoothing,"
+                                + " discopop-tau, f-divergence, f-alpha, ld-alpha or wpo"),
                 arguments(
                         "dpo.beta: 0.1\n",
                         ":5:1: dpo.beta: unknown key; dotted keys are for --set; in a file write blocks, one inside"
@@ -126,7 +130,7 @@ class RunFileErrorsTest {
                         ":5:21: optimizer.betas: expected a list of numbers, found [0.9, \"x\"]"),
                 arguments(
                         "reference: { refresh: sometimes }\n",
-                        ":5:23: reference.refresh: expected never, every or soft, found \"sometimes\""),
+                        ":5:23: reference.refresh: expected never, every, soft or best, found \"sometimes\""),
                 arguments(
                         "sampling: { branching: tree }\n",
                         ":5:24: sampling.branching: expected flat, the only value of this version, found \"tree\""),

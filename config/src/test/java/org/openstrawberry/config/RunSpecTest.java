@@ -94,7 +94,7 @@ class RunSpecTest {
     @ParameterizedTest
     @ValueSource(doubles = {Double.NaN, Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY, -1, 0})
     void noConstructorTakesWhatIsNoPositiveNumber(double number) {
-        assertThatIllegalArgumentException().isThrownBy(() -> new DpoSpec(DpoSpec.Loss.SIGMOID, number));
+        assertThatIllegalArgumentException().isThrownBy(() -> DpoSpec.of(LossKind.SIGMOID, number));
     }
 
     private static RunSpec spec(VerifierSpec verifier) {
@@ -107,8 +107,8 @@ class RunSpecTest {
                 new DataSpec("/data/train.jsonl", Optional.of("/data/heldout.jsonl"), "question"),
                 new SamplingSpec(16, 4, 0.7, 5, 0.9, 0.05, 48, 2, SamplingSpec.Branching.FLAT, 0, 256),
                 new RewardSpec(verifier, 0.5),
-                new PairsSpec(2, PairOrder.EXTREMES),
-                new DpoSpec(DpoSpec.Loss.SIGMOID, 0.1),
+                PairsSpec.of(2, PairOrder.EXTREMES),
+                DpoSpec.of(LossKind.SIGMOID, 0.1),
                 new OptimizerSpec(
                         OptimizerSpec.Kind.ADAMW,
                         2e-4,
@@ -119,7 +119,10 @@ class RunSpecTest {
                         OptimizerSpec.Decay.ALL,
                         0,
                         new ScheduleSpec(ScheduleSpec.Kind.COSINE, 5, 0.1),
-                        4096),
+                        4096,
+                        Optional.empty(),
+                        Optional.of(1),
+                        0),
                 new ReferenceSpec(ReferenceSpec.Refresh.SOFT, 5, 0.6),
                 new UntilSpec(
                         100, Optional.of(0.01), Optional.of(0.9), Optional.of(3), Optional.empty(), Optional.empty()),

@@ -30,6 +30,9 @@ final class MetricsRow {
         row.put("pairs/tied", (double) pairs.tied());
         row.put("pairs/identical", (double) pairs.identical());
         row.put("pairs/skipped_prompts", (double) pairs.skippedPrompts());
+        row.put("pairs/duplicates", (double) pairs.duplicates());
+        row.put("pairs/below_margin", (double) pairs.belowMargin());
+        row.put("pairs/over_limit", (double) pairs.overLimit());
         evaluation.ifPresent(result -> row.putAll(result.metrics()));
         phaseSeconds.forEach((phase, seconds) -> row.put("phase/seconds/" + phase, seconds));
         row.put(

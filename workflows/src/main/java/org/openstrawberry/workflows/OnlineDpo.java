@@ -163,10 +163,12 @@ public final class OnlineDpo implements TrainingWorkflow {
     }
 
     private void refreshReferenceWhenDue(int iteration) {
-        refreshDue(iteration).ifPresent(refresh -> {
-            clock.enter("refresh");
-            trainer.run(summary(iteration, "reference"), host -> host.refreshReference(run, iteration, refresh));
-        });
+        refreshDue(iteration).ifPresent(refresh -> refreshReference(iteration, refresh));
+    }
+
+    private void refreshReference(int iteration, ReferenceSpec refresh) {
+        clock.enter("refresh");
+        trainer.run(summary(iteration, "reference"), host -> host.refreshReference(run, iteration, refresh));
     }
 
     private Optional<ReferenceSpec> refreshDue(int iteration) {
@@ -183,6 +185,11 @@ public final class OnlineDpo implements TrainingWorkflow {
         TrainingState evaluated = evaluation.map(trained::after).orElse(trained);
         reason = reason.or(() -> Convergence.reason(spec.until(), evaluated));
         boolean best = evaluation.isPresent() && evaluated.bestIteration() == iteration;
+        // Not at an evaluation that is there because the run ends: a run that is extended goes on as a longer one
+        // would.
+        if (best && spec.reference().atBest() && isDue(spec.evaluation().every(), iteration)) {
+            refreshReference(iteration, spec.reference());
+        }
         if (isDue(spec.checkpoints().every(), iteration) || best || reason.isPresent()) {
             clock.enter("checkpoint");
             checkpoint(evaluated);

@@ -3,6 +3,7 @@ package org.openstrawberry.activities.policy;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -16,6 +17,7 @@ import org.openstrawberry.model.pretrained.Weights;
 import org.openstrawberry.model.training.DpoStep;
 import org.openstrawberry.model.training.DpoTrainer;
 import org.openstrawberry.model.training.Optimizer;
+import org.openstrawberry.model.training.PreferenceObjective;
 import org.openstrawberry.model.training.PreferencePair;
 import org.openstrawberry.model.transformer.Decoder;
 
@@ -106,20 +108,34 @@ public final class PolicyState implements AutoCloseable {
         return torn;
     }
 
-    /** The step of the next iteration. The policy changes; the iteration is then this state's. */
-    DpoStep step(List<PreferencePair> pairs, DpoSpec dpo, OptimizerSpec spec, double learningRate) {
+    /**
+     * The step of the next iteration, or its steps. The policy changes; the iteration is then this state's.
+     *
+     * @param batches indices of pairs by optimiser step
+     * @return what each of them found
+     */
+    List<DpoStep> step(
+            List<PreferencePair> pairs,
+            List<List<Integer>> batches,
+            DpoSpec dpo,
+            OptimizerSpec spec,
+            double learningRate) {
         torn = true;
         optimizer.use(Settings.of(spec)); // of this step: they may have changed since the run began
-        DpoStep step = new DpoTrainer(decoder)
-                .step(
-                        policy,
-                        reference,
-                        optimizer,
-                        pairs,
-                        dpo.beta(),
-                        learningRate,
-                        spec.clipNorm(),
-                        spec.microBatchTokens());
+        PreferenceObjective objective = Objectives.of(dpo);
+        DpoTrainer trainer = new DpoTrainer(decoder);
+        List<DpoStep> steps = new ArrayList<>(batches.size());
+        for (List<Integer> batch : batches) {
+            steps.add(trainer.step(
+                    policy,
+                    reference,
+                    optimizer,
+                    batch.stream().map(pairs::get).toList(),
+                    objective,
+                    learningRate,
+                    spec.clipNorm(),
+                    spec.microBatchTokens()));
+        }
         if (!policy.areFinite()) {
             throw new ArithmeticException("the weights are no longer finite after the step of iteration "
                     + (iteration + 1) + "; the learning rate may be too high");
@@ -129,7 +145,7 @@ public final class PolicyState implements AutoCloseable {
         }
         iteration++;
         torn = false;
-        return step;
+        return steps;
     }
 
     /** An iteration that had nothing to learn from. */
@@ -145,7 +161,7 @@ public final class PolicyState implements AutoCloseable {
         torn = true;
         switch (spec.refresh()) {
             case NEVER -> throw new IllegalArgumentException("reference.refresh is never");
-            case EVERY -> {
+            case EVERY, BEST -> {
                 reference.copyFrom(policy);
                 referenceIs = CheckpointInfo.SAME_AS_POLICY;
             }

@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.IntStream;
 import org.openstrawberry.activities.lines.PairLine;
 import org.openstrawberry.activities.run.Run;
 import org.openstrawberry.activities.store.DamagedArtifactException;
@@ -14,6 +15,7 @@ import org.openstrawberry.activities.store.Json;
 import org.openstrawberry.activities.store.RunLayout;
 import org.openstrawberry.config.DpoSpec;
 import org.openstrawberry.config.OptimizerSpec;
+import org.openstrawberry.config.ReferenceSpec;
 import org.openstrawberry.model.training.DpoStep;
 import org.openstrawberry.model.training.PairLogProbs;
 import org.openstrawberry.model.training.PreferencePair;
@@ -61,9 +63,10 @@ public final class PolicyStates implements AutoCloseable {
     StepFile step(Run run, StepRequest request, double learningRate) {
         int iteration = request.pairs().iteration();
         ArtifactRef pairs = request.pairs().artifact();
-        DpoSpec dpo = request.dpo();
+        DpoSpec dpo = request.dpo().at(iteration, request.totalIterations());
         OptimizerSpec optimizer = request.optimizer();
         PolicyState state = at(run, iteration - 1);
+        recordedRefresh(run, iteration - 1).ifPresent(state::refresh);
         List<PreferencePair> preferences = preferences(run.store().verified(pairs));
         if (preferences.isEmpty()) {
             state.skip();
@@ -77,9 +80,17 @@ public final class PolicyStates implements AutoCloseable {
                     request.refresh(),
                     request.adjusted(),
                     Optional.empty(),
+                    Optional.empty(),
                     Map.of());
         }
-        DpoStep step = state.step(preferences, dpo, optimizer, learningRate);
+        List<List<Integer>> batches =
+                MiniBatches.plan(preferences.size(), optimizer, run.spec().seed(), iteration);
+        List<DpoStep> steps = state.step(preferences, batches, dpo, optimizer, learningRate);
+        DpoStep step = MiniBatches.firstEpoch(steps, batches, preferences.size());
+        Map<String, Double> metrics = metrics(step, dpo.beta(), learningRate);
+        if (steps.size() > 1) {
+            metrics.put("optimizer/steps", (double) steps.size());
+        }
         return new StepFile(
                 iteration,
                 true,
@@ -89,8 +100,9 @@ public final class PolicyStates implements AutoCloseable {
                 optimizer,
                 request.refresh(),
                 request.adjusted(),
+                Optional.of(batches).filter(all -> all.size() > 1),
                 Optional.of(step.logProbs()),
-                metrics(step, dpo.beta(), learningRate));
+                metrics);
     }
 
     /** Forgets what is in memory. */
@@ -145,12 +157,22 @@ public final class PolicyStates implements AutoCloseable {
         }
         log.info("taking the logged step of iteration {} again", iteration);
         if (step.taken()) {
-            state.step(
-                    preferences(run.store().resolve(pairs.path())), step.dpo(), step.optimizer(), step.learningRate());
+            List<PreferencePair> preferences = preferences(run.store().resolve(pairs.path()));
+            List<List<Integer>> batches = step.batches()
+                    .orElseGet(() -> List.of(
+                            IntStream.range(0, preferences.size()).boxed().toList()));
+            state.step(preferences, batches, step.dpo(), step.optimizer(), step.learningRate());
         } else {
             state.skip();
         }
-        step.refresh().ifPresent(state::refresh);
+        step.refresh().or(() -> recordedRefresh(run, iteration)).ifPresent(state::refresh);
+    }
+
+    /** Whether a refresh followed an iteration is not always known when its step is logged: evaluations may decide. */
+    private static Optional<ReferenceSpec> recordedRefresh(Run run, int iteration) {
+        return run.store()
+                .find(RunLayout.reference(iteration))
+                .map(file -> Json.read(run.store().verified(file), ReferenceSpec.class));
     }
 
     private static ArtifactRef whole(Run run, String path) {
@@ -167,15 +189,16 @@ public final class PolicyStates implements AutoCloseable {
     }
 
     private static Map<String, Double> metrics(DpoStep step, double beta, double learningRate) {
-        double chosen = step.mean(pair -> pair.chosenReward(beta));
-        double rejected = step.mean(pair -> pair.rejectedReward(beta));
+        double chosen = step.meanScored(pair -> pair.chosenReward(beta));
+        double rejected = step.meanScored(pair -> pair.rejectedReward(beta));
         Map<String, Double> metrics = new LinkedHashMap<>();
         metrics.put("loss", step.loss());
         metrics.put("rewards/chosen", chosen);
         metrics.put("rewards/rejected", rejected);
         metrics.put("rewards/margins", chosen - rejected);
         metrics.put(
-                "rewards/accuracies", step.mean(pair -> pair.chosenReward(beta) > pair.rejectedReward(beta) ? 1 : 0));
+                "rewards/accuracies",
+                step.meanScored(pair -> pair.chosenReward(beta) > pair.rejectedReward(beta) ? 1 : 0));
         metrics.put("logps/chosen", step.mean(PairLogProbs::policyChosen));
         metrics.put("logps/rejected", step.mean(PairLogProbs::policyRejected));
         metrics.put("grad_norm", step.gradNorm());

@@ -9,6 +9,7 @@ import org.openstrawberry.model.training.OptimizerSettings;
 /** The run's settings in the model's terms. */
 final class Settings {
     private static final double EPSILON = 1e-8;
+    private static final double RMSPROP_ALPHA = 0.99;
 
     private Settings() {}
 
@@ -18,9 +19,12 @@ final class Settings {
                     case SGD -> OptimizerSettings.Kind.SGD;
                     case ADAM -> OptimizerSettings.Kind.ADAM;
                     case ADAMW -> OptimizerSettings.Kind.ADAMW;
+                    case RMSPROP -> OptimizerSettings.Kind.RMSPROP;
                 },
                 spec.betas().get(0),
-                spec.betas().get(1),
+                spec.kind() == OptimizerSpec.Kind.RMSPROP
+                        ? spec.alpha().orElse(RMSPROP_ALPHA)
+                        : spec.betas().get(1),
                 spec.epsilon(),
                 spec.momentum(),
                 spec.weightDecay(),

@@ -15,8 +15,10 @@ import org.openstrawberry.model.training.PairLogProbs;
  * @param taken false where there was no pair
  * @param pairsSha256 of the pairs it learnt from
  * @param learningRate of this step
+ * @param dpo the loss, with the β of this step
  * @param refresh the refresh of the reference that followed
  * @param adjusted settings of the run changed since its start, dotted key to value
+ * @param batches places in {@code pairs.jsonl} by optimiser step, where there was more than one
  * @param logps summed log-probs by pair, in the order of {@code pairs.jsonl}
  * @param metrics as in {@code metrics.jsonl}
  */
@@ -29,5 +31,6 @@ public record StepFile(
         OptimizerSpec optimizer,
         Optional<ReferenceSpec> refresh,
         Map<String, Object> adjusted,
+        Optional<List<List<Integer>>> batches,
         Optional<List<PairLogProbs>> logps,
         Map<String, Double> metrics) {}

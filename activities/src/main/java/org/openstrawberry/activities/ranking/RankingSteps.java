@@ -17,6 +17,7 @@ import org.openstrawberry.activities.store.ArtifactStore;
 import org.openstrawberry.activities.store.Json;
 import org.openstrawberry.activities.store.RunLayout;
 import org.openstrawberry.config.PairsSpec;
+import org.openstrawberry.model.Philox;
 import org.openstrawberry.workflows.steps.ArtifactRef;
 import org.openstrawberry.workflows.steps.Pairs;
 import org.openstrawberry.workflows.steps.RankingActivities;
@@ -35,7 +36,7 @@ public final class RankingSteps implements RankingActivities {
         Run run = runs.open(request.run());
         int iteration = request.prompts().iteration();
         // Pairing takes milliseconds: it is done again for the counts, and the first file stays.
-        Pairing pairing = pair(run.store(), request);
+        Pairing pairing = pair(run, request);
         if (pairing.skippedPrompts == request.prompts().prompts()) {
             // Not kept, so that they are asked for again once the reward works.
             request.scores()
@@ -44,13 +45,23 @@ public final class RankingSteps implements RankingActivities {
                     + request.quorum() + " of its branches; the log has the reward's errors");
         }
         String path = RunLayout.pairs(iteration);
-        ArtifactRef artifact = run.store().once(path, Json.lines(pairing.formed));
+        List<PairLine> kept = pairing.kept();
+        ArtifactRef artifact = run.store().once(path, Json.lines(kept));
         return new Pairs(
-                iteration, artifact, pairing.formed.size(), pairing.tied, pairing.identical, pairing.skippedPrompts);
+                iteration,
+                artifact,
+                kept.size(),
+                pairing.tied,
+                pairing.identical,
+                pairing.skippedPrompts,
+                pairing.duplicates,
+                pairing.belowMargin,
+                pairing.formed.size() - kept.size());
     }
 
-    private static Pairing pair(ArtifactStore store, RankingRequest request) {
-        Pairing pairing = new Pairing(request.pairs());
+    private static Pairing pair(Run run, RankingRequest request) {
+        ArtifactStore store = run.store();
+        Pairing pairing = new Pairing(request.pairs(), Philox.seed(run.spec().seed(), "pairs"));
         Map<Integer, PromptLine> prompts = new LinkedHashMap<>();
         Json.readLines(store.verified(request.prompts().artifact()), PromptLine.class)
                 .forEach(line -> prompts.put(line.prompt(), line));
@@ -63,7 +74,8 @@ public final class RankingSteps implements RankingActivities {
             Json.readLines(store.verified(shard.artifact()), ScoreLine.class)
                     .forEach(line -> line.reward()
                             .ifPresent(reward -> scored.computeIfAbsent(line.prompt(), any -> new ArrayList<>())
-                                    .add(new Scored(line.branch(), reward))));
+                                    .add(new Scored(
+                                            line.branch(), reward, tokens(thoughts, line.prompt(), line.branch())))));
             thoughts.forEach((number, branches) -> {
                 PromptLine prompt = prompts.get(number);
                 if (prompt == null) {
@@ -75,16 +87,36 @@ public final class RankingSteps implements RankingActivities {
         return pairing;
     }
 
+    private static int tokens(Map<Integer, List<ThoughtLine>> thoughts, int prompt, int branch) {
+        List<ThoughtLine> branches = thoughts.get(prompt);
+        if (branches == null || branch >= branches.size()) {
+            throw new IllegalStateException(
+                    "a score of prompt " + prompt + ", branch " + branch + ", without a thought");
+        }
+        return branches.get(branch).ids().length;
+    }
+
     /** The pairs of an iteration as they come together. */
     private static final class Pairing {
         private final PairsSpec spec;
+        private final long seed;
         private final List<PairLine> formed = new ArrayList<>();
         private int tied;
         private int identical;
         private int skippedPrompts;
+        private int duplicates;
+        private int belowMargin;
 
-        Pairing(PairsSpec spec) {
+        Pairing(PairsSpec spec, long seed) {
             this.spec = spec;
+            this.seed = seed;
+        }
+
+        List<PairLine> kept() {
+            return spec.maxPerIteration()
+                    .map(most -> Ranking.atMost(
+                            formed, most, PairLine::pair, line -> line.chosenReward() - line.rejectedReward()))
+                    .orElse(formed);
         }
 
         void add(PromptLine prompt, List<ThoughtLine> branches, List<Scored> scored, double quorum) {
@@ -92,13 +124,21 @@ public final class RankingSteps implements RankingActivities {
                 skippedPrompts++;
                 return;
             }
-            for (Ranked ranked : Ranking.pair(scored, spec.perPrompt(), spec.order())) {
+            List<Scored> distinct = spec.dropDuplicates()
+                    ? Ranking.withoutDuplicates(
+                            scored, branch -> branches.get(branch).ids())
+                    : scored;
+            duplicates += scored.size() - distinct.size();
+            for (Ranked ranked : Ranking.pair(
+                    distinct, spec, k -> Philox.uniform(seed, prompt.iteration(), prompt.prompt(), k, 0))) {
                 ThoughtLine chosen = branches.get(ranked.chosen().branch());
                 ThoughtLine rejected = branches.get(ranked.rejected().branch());
                 if (ranked.chosen().reward() == ranked.rejected().reward()) {
                     tied++;
                 } else if (Arrays.equals(chosen.ids(), rejected.ids())) {
                     identical++;
+                } else if (ranked.margin() < spec.minMargin().orElse(0.0)) {
+                    belowMargin++;
                 } else {
                     formed.add(line(prompt, ranked, chosen, rejected));
                 }

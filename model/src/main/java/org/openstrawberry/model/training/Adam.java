@@ -20,7 +20,7 @@ final class Adam implements Optimizer {
 
     @Override
     public void use(OptimizerSettings next) {
-        if (next.kind() == OptimizerSettings.Kind.SGD) {
+        if (next.kind() != OptimizerSettings.Kind.ADAM && next.kind() != OptimizerSettings.Kind.ADAMW) {
             throw new IllegalArgumentException(
                     "kind: found " + next.kind() + ", but the memory is of " + settings.kind());
         }

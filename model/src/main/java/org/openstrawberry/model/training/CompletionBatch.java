@@ -67,13 +67,32 @@ final class CompletionBatch {
      * @return float32 [tokens], row by row, owned by the batch's manager
      */
     NDArray logProbs(Decoder decoder, FusedWeights weights) {
+        return distributions(decoder, weights).gather(targets, 1).reshape(tokens());
+    }
+
+    /**
+     * As {@link #logProbs}, and log Σ_v π(v)² of each place: the logarithm of the probability that two draws there agree.
+     * No gradient flows through the latter.
+     */
+    Concentrated concentrated(Decoder decoder, FusedWeights weights) {
+        NDArray all = distributions(decoder, weights);
+        return new Concentrated(
+                all.gather(targets, 1).reshape(tokens()),
+                all.stopGradient().exp().square().sum(new int[] {1}).log());
+    }
+
+    /**
+     * @param logProbs float32 [tokens]
+     * @param logSquares float32 [tokens]
+     */
+    record Concentrated(NDArray logProbs, NDArray logSquares) {}
+
+    /** @return float32 [tokens, vocab]: the log-probabilities at each place that predicts a completion token */
+    private NDArray distributions(Decoder decoder, FusedWeights weights) {
         NDArray hidden = decoder.hidden(weights, inputs); // [rows, time, hidden]
         NDArray flat = hidden.reshape(-1, hidden.getShape().get(2));
         NDArray predicting = Tensors.rows(places, flat); // [tokens, hidden]
-        return decoder.logits(weights, predicting)
-                .logSoftmax(-1)
-                .gather(targets, 1)
-                .reshape(tokens());
+        return decoder.logits(weights, predicting).logSoftmax(-1);
     }
 
     /**
@@ -89,28 +108,5 @@ final class CompletionBatch {
             from = to;
         }
         return parts;
-    }
-
-    /**
-     * @param perToken one number a completion token, row by row
-     * @return each row's sum, added in order in float64
-     */
-    double[] sums(float[] perToken) {
-        return Arrays.stream(byRow(perToken)).mapToDouble(LogProbs::sum).toArray();
-    }
-
-    /**
-     * @param perRow one number a row
-     * @return the row's number for each of its completion tokens
-     */
-    float[] spread(double[] perRow) {
-        float[] perToken = new float[tokens()];
-        int from = 0;
-        for (int r = 0; r < perRow.length; r++) {
-            int to = from + rows.get(r).completionIds().length;
-            Arrays.fill(perToken, from, to, (float) perRow[r]);
-            from = to;
-        }
-        return perToken;
     }
 }

@@ -6,13 +6,19 @@ import java.util.function.ToDoubleFunction;
 /**
  * What a step of preference training found before it changed the weights.
  *
- * @param loss mean over the pairs
+ * @param loss of the batch
  * @param gradNorm Euclidean norm of the gradient over all weights, before clipping
- * @param logProbs of each pair, in the order given
+ * @param losses of each pair as a batch of its own, in the order given
+ * @param logProbs of each pair, likewise
+ * @param scored the same as the loss and the implicit rewards take them: with less weight on the tokens that only one
+ *     completion of a pair is long enough to have, where the objective wants that
  */
-public record DpoStep(double loss, double gradNorm, List<PairLogProbs> logProbs) {
+public record DpoStep(
+        double loss, double gradNorm, List<Double> losses, List<PairLogProbs> logProbs, List<PairLogProbs> scored) {
     public DpoStep {
+        losses = List.copyOf(losses);
         logProbs = List.copyOf(logProbs);
+        scored = List.copyOf(scored);
         if (logProbs.isEmpty()) {
             throw new IllegalArgumentException("a step has at least one pair");
         }
@@ -44,5 +50,15 @@ public record DpoStep(double loss, double gradNorm, List<PairLogProbs> logProbs)
      */
     public double mean(ToDoubleFunction<PairLogProbs> quantity) {
         return logProbs.stream().mapToDouble(quantity).average().orElseThrow();
+    }
+
+    /**
+     * The mean of something of what the loss takes of the pairs.
+     *
+     * @param quantity of a pair
+     * @return its mean
+     */
+    public double meanScored(ToDoubleFunction<PairLogProbs> quantity) {
+        return scored.stream().mapToDouble(quantity).average().orElseThrow();
     }
 }

@@ -2,6 +2,8 @@ package org.openstrawberry.model.training;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
@@ -24,14 +26,14 @@ public final class DpoTrainer {
     }
 
     /**
-     * One step on a batch of pairs: the mean of −log σ(β[Δπ_θ − Δπ_ref]) over all of them, however they are parted into
+     * One step on a batch of pairs, whose loss is that of all of them together, however they are parted into
      * micro-batches.
      *
      * @param policy changed in place
      * @param reference not changed; may not be the same object as the policy, though equal to it
      * @param optimizer of the policy
      * @param pairs at least one
-     * @param beta of the loss, above 0
+     * @param objective the loss
      * @param learningRate of this step
      * @param clipNorm limit of the gradient's norm; 0 is none
      * @param microBatchTokens most tokens computed at a time, padding counted; a pair larger than that stands alone
@@ -43,27 +45,60 @@ public final class DpoTrainer {
             Weights reference,
             Optimizer optimizer,
             List<PreferencePair> pairs,
-            double beta,
+            PreferenceObjective objective,
             double learningRate,
             double clipNorm,
             int microBatchTokens) {
         try (NoGradient noGradient = NoGradient.open();
                 Gradients gradients = new Gradients(policy)) {
-            List<PairLogProbs> logProbs = accumulate(gradients, reference, pairs, beta, microBatchTokens);
+            List<PairTokens> found = accumulate(gradients, reference, pairs, objective, microBatchTokens);
             Map<String, NDArray> byName = gradients.byName();
             double gradNorm = Gradients.clip(byName, clipNorm);
             optimizer.step(policy, byName, learningRate);
-            double loss = logProbs.stream()
-                    .mapToDouble(pair -> PairLoss.sigmoid(pair, beta).value())
-                    .average()
-                    .orElseThrow();
-            return new DpoStep(loss, gradNorm, logProbs);
+            return result(objective, gradNorm, found);
         }
     }
 
-    /** Adds up the gradient of the mean loss; returns the log-probabilities in the pairs' order. */
-    List<PairLogProbs> accumulate(
-            Gradients gradients, Weights reference, List<PreferencePair> pairs, double beta, int microBatchTokens) {
+    /**
+     * What {@link #step} would find, without an update.
+     *
+     * @param policy not changed
+     * @param reference not changed; may not be the same object as the policy
+     * @param pairs at least one
+     * @param objective the loss
+     * @param microBatchTokens most tokens computed at a time, padding counted
+     * @return loss, norm of the gradient, log-probabilities
+     * @throws ArithmeticException if the gradient is not finite
+     */
+    public DpoStep measure(
+            Weights policy,
+            Weights reference,
+            List<PreferencePair> pairs,
+            PreferenceObjective objective,
+            int microBatchTokens) {
+        try (NoGradient noGradient = NoGradient.open();
+                Gradients gradients = new Gradients(policy)) {
+            List<PairTokens> found = accumulate(gradients, reference, pairs, objective, microBatchTokens);
+            return result(objective, Gradients.clip(gradients.byName(), 0), found);
+        }
+    }
+
+    private static DpoStep result(PreferenceObjective objective, double gradNorm, List<PairTokens> found) {
+        return new DpoStep(
+                objective.value(found),
+                gradNorm,
+                found.stream().map(pair -> objective.value(List.of(pair))).toList(),
+                found.stream().map(PairTokens::sums).toList(),
+                found.stream().map(objective::sums).toList());
+    }
+
+    /** Adds up the gradient of the batch's loss; returns the log-probabilities in the pairs' order. */
+    List<PairTokens> accumulate(
+            Gradients gradients,
+            Weights reference,
+            List<PreferencePair> pairs,
+            PreferenceObjective objective,
+            int microBatchTokens) {
         if (pairs.isEmpty()) {
             throw new IllegalArgumentException("a step needs at least one pair");
         }
@@ -71,36 +106,142 @@ public final class DpoTrainer {
                 .mapToInt(pair ->
                         Math.max(pair.chosen().inputLength(), pair.rejected().inputLength()))
                 .toArray();
-        PairLogProbs[] found = new PairLogProbs[pairs.size()];
+        List<List<Integer>> plan = MicroBatches.plan(lengths, 2, microBatchTokens);
         FusedWeights fusedReference = decoder.fuse(reference.asMap(), gradients.memory());
-        for (List<Integer> items : MicroBatches.plan(lengths, 2, microBatchTokens)) {
+        Batch batch = new Batch(pairs, objective, gradients, fusedReference);
+        if (objective.needsWholeBatch()) {
+            // A pass without gradients tells each pair's slopes, which depend on all the others'; they are then known
+            // when a micro-batch is propagated back.
+            FusedWeights fusedPolicy = gradients.withoutGradients(decoder);
+            plan.forEach(items -> batch.look(items, fusedPolicy));
+            batch.knowSlopes();
+        }
+        plan.forEach(batch::addGradient);
+        return List.of(batch.found);
+    }
+
+    /** A batch of pairs under way. */
+    private final class Batch {
+        private final List<PreferencePair> pairs;
+        private final PreferenceObjective objective;
+        private final Gradients gradients;
+        private final FusedWeights reference;
+        private final int chosenTokens;
+        private final PairTokens[] found;
+        private List<PreferenceObjective.Slopes> known = List.of();
+
+        Batch(List<PreferencePair> pairs, PreferenceObjective objective, Gradients gradients, FusedWeights reference) {
+            this.pairs = pairs;
+            this.objective = objective;
+            this.gradients = gradients;
+            this.reference = reference;
+            chosenTokens =
+                    pairs.stream().mapToInt(pair -> pair.chosenIds().length).sum();
+            found = new PairTokens[pairs.size()];
+        }
+
+        /** The log-probabilities of some pairs, without gradients. */
+        void look(List<Integer> items, FusedWeights policy) {
             try (NDManager memory = gradients.memory().newSubManager()) {
-                // Chosen and rejected stand in one batch, and the reference sees the same batch as the policy: where
-                // the
-                // two are equal, their log-probabilities are equal to the last bit.
-                List<Sequence> rows = Stream.concat(
-                                items.stream().map(i -> pairs.get(i).chosen()),
-                                items.stream().map(i -> pairs.get(i).rejected()))
-                        .toList();
-                CompletionBatch batch =
-                        new CompletionBatch(rows, memory, decoder.config().vocabSize());
-                double[] ref =
-                        batch.sums(batch.logProbs(decoder, fusedReference).toFloatArray());
-                gradients.add(decoder, batch, perToken -> {
-                    double[] pol = batch.sums(perToken);
-                    double[] slopes = new double[rows.size()];
-                    int n = items.size();
-                    for (int k = 0; k < n; k++) {
-                        PairLogProbs pair = new PairLogProbs(pol[k], pol[n + k], ref[k], ref[n + k]);
-                        PairLoss loss = PairLoss.sigmoid(pair, beta);
-                        found[items.get(k)] = pair;
-                        slopes[k] = loss.chosenSlope() / pairs.size();
-                        slopes[n + k] = loss.rejectedSlope() / pairs.size();
-                    }
-                    return batch.spread(slopes);
-                });
+                CompletionBatch rows = rows(items, memory);
+                float[] ref = rows.logProbs(decoder, reference).toFloatArray();
+                if (objective.weighted()) {
+                    CompletionBatch.Concentrated now = rows.concentrated(decoder, policy);
+                    keep(
+                            items,
+                            rows,
+                            now.logProbs().toFloatArray(),
+                            ref,
+                            now.logSquares().toFloatArray());
+                } else {
+                    keep(items, rows, rows.logProbs(decoder, policy).toFloatArray(), ref, new float[0]);
+                }
             }
         }
-        return List.of(found);
+
+        void knowSlopes() {
+            known = objective.slopes(Arrays.asList(found), pairs.size(), chosenTokens);
+        }
+
+        /** Propagates some pairs' part of the loss back. */
+        void addGradient(List<Integer> items) {
+            try (NDManager memory = gradients.memory().newSubManager()) {
+                CompletionBatch rows = rows(items, memory);
+                if (!known.isEmpty()) {
+                    List<PreferenceObjective.Slopes> slopes =
+                            items.stream().map(known::get).toList();
+                    gradients.add(decoder, rows, perToken -> joined(slopes));
+                    return;
+                }
+                float[] ref = rows.logProbs(decoder, reference).toFloatArray();
+                if (objective.weighted()) {
+                    gradients.addConcentrated(
+                            decoder,
+                            rows,
+                            (perToken, squares) -> joined(slopes(keep(items, rows, perToken, ref, squares))));
+                } else {
+                    gradients.add(
+                            decoder, rows, perToken -> joined(slopes(keep(items, rows, perToken, ref, new float[0]))));
+                }
+            }
+        }
+
+        private List<PreferenceObjective.Slopes> slopes(List<PairTokens> part) {
+            return objective.slopes(part, pairs.size(), chosenTokens);
+        }
+
+        /**
+         * Chosen and rejected stand in one batch, and the reference sees the same batch as the policy: where the two are
+         * equal, their log-probabilities are equal to the last bit.
+         */
+        private CompletionBatch rows(List<Integer> items, NDManager memory) {
+            List<Sequence> rows = Stream.concat(
+                            items.stream().map(i -> pairs.get(i).chosen()),
+                            items.stream().map(i -> pairs.get(i).rejected()))
+                    .toList();
+            return new CompletionBatch(rows, memory, decoder.config().vocabSize());
+        }
+
+        private List<PairTokens> keep(
+                List<Integer> items, CompletionBatch rows, float[] policy, float[] ref, float[] squares) {
+            float[][] policyRows = rows.byRow(policy);
+            float[][] referenceRows = rows.byRow(ref);
+            int n = items.size();
+            List<PairTokens> kept = new ArrayList<>(n);
+            for (int k = 0; k < n; k++) {
+                double weight = squares.length == 0
+                        ? 1
+                        : Math.exp(meanLead(policyRows[k], rows.byRow(squares)[k])
+                                + meanLead(policyRows[n + k], rows.byRow(squares)[n + k]));
+                PairTokens pair = new PairTokens(
+                        policyRows[k], policyRows[n + k], referenceRows[k], referenceRows[n + k], weight);
+                found[items.get(k)] = pair;
+                kept.add(pair);
+            }
+            return kept;
+        }
+    }
+
+    /** @return mean_t(log π(y_t) − log Σ_v π(v)²) */
+    private static double meanLead(float[] logProbs, float[] logSquares) {
+        return (LogProbs.sum(logProbs) - LogProbs.sum(logSquares)) / logProbs.length;
+    }
+
+    /** Row by row as in the batch: all preferred completions, then all others. */
+    private static float[] joined(List<PreferenceObjective.Slopes> slopes) {
+        int tokens = slopes.stream()
+                .mapToInt(pair -> pair.chosen().length + pair.rejected().length)
+                .sum();
+        float[] joined = new float[tokens];
+        int at = 0;
+        for (PreferenceObjective.Slopes pair : slopes) {
+            System.arraycopy(pair.chosen(), 0, joined, at, pair.chosen().length);
+            at += pair.chosen().length;
+        }
+        for (PreferenceObjective.Slopes pair : slopes) {
+            System.arraycopy(pair.rejected(), 0, joined, at, pair.rejected().length);
+            at += pair.rejected().length;
+        }
+        return joined;
     }
 }

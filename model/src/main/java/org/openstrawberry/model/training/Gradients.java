@@ -9,9 +9,11 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.training.GradientCollector;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.function.BinaryOperator;
 import java.util.function.UnaryOperator;
 import org.openstrawberry.model.pretrained.Weights;
 import org.openstrawberry.model.transformer.Decoder;
+import org.openstrawberry.model.transformer.FusedWeights;
 import org.openstrawberry.model.transformer.Tensors;
 
 /**
@@ -41,6 +43,16 @@ final class Gradients implements AutoCloseable {
     }
 
     /**
+     * The weights for passes without gradients.
+     *
+     * @param decoder computes
+     * @return owned by {@link #memory}
+     */
+    FusedWeights withoutGradients(Decoder decoder) {
+        return decoder.fuse(aliases, memory);
+    }
+
+    /**
      * Adds the gradient of a loss over a batch's log-probabilities. The loss itself is left to the caller, who knows it in
      * closed form: it is asked for its slope at the values found.
      *
@@ -52,11 +64,29 @@ final class Gradients implements AutoCloseable {
         try (NDManager graph = memory.newSubManager();
                 GradientCollector collector = memory.getEngine().newGradientCollector()) {
             NDArray logProbs = batch.logProbs(decoder, decoder.fuse(aliases, graph)); // [tokens]
-            float[] slope = slopes.apply(logProbs.toFloatArray());
-            // The gradient of Σ slope · logProb is that of the loss.
-            collector.backward(logProbs.mul(Tensors.floats(graph, slope, new Shape(slope.length)))
-                    .sum());
+            backward(collector, graph, logProbs, slopes.apply(logProbs.toFloatArray()));
         }
+    }
+
+    /**
+     * As {@link #add}, for a loss that also looks at how concentrated the distributions are.
+     *
+     * @param slopes from each token's log-probability, and log Σ_v π(v)² at its place, to the slopes
+     */
+    void addConcentrated(Decoder decoder, CompletionBatch batch, BinaryOperator<float[]> slopes) {
+        try (NDManager graph = memory.newSubManager();
+                GradientCollector collector = memory.getEngine().newGradientCollector()) {
+            CompletionBatch.Concentrated found = batch.concentrated(decoder, decoder.fuse(aliases, graph));
+            float[] slope = slopes.apply(
+                    found.logProbs().toFloatArray(), found.logSquares().toFloatArray());
+            backward(collector, graph, found.logProbs(), slope);
+        }
+    }
+
+    /** The gradient of Σ slope · logProb is that of the loss. */
+    private static void backward(GradientCollector collector, NDManager graph, NDArray logProbs, float[] slope) {
+        collector.backward(logProbs.mul(Tensors.floats(graph, slope, new Shape(slope.length)))
+                .sum());
     }
 
     /** @return by the weights' names; zero for a weight that no batch used */

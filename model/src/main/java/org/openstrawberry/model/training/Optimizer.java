@@ -8,7 +8,7 @@ import org.openstrawberry.model.pretrained.Weights;
 /**
  * Turns gradients into changes of the weights. Its memory of earlier steps can be saved and restored to the last bit.
  */
-public sealed interface Optimizer extends AutoCloseable permits Adam, Sgd {
+public sealed interface Optimizer extends AutoCloseable permits Adam, RmsProp, Sgd {
     /**
      * A fresh optimiser.
      *
@@ -17,7 +17,11 @@ public sealed interface Optimizer extends AutoCloseable permits Adam, Sgd {
      * @return to be closed by the caller, or with the parent
      */
     static Optimizer of(OptimizerSettings settings, NDManager parent) {
-        return settings.kind() == OptimizerSettings.Kind.SGD ? new Sgd(settings, parent) : new Adam(settings, parent);
+        return switch (settings.kind()) {
+            case SGD -> new Sgd(settings, parent);
+            case ADAM, ADAMW -> new Adam(settings, parent);
+            case RMSPROP -> new RmsProp(settings, parent);
+        };
     }
 
     /**

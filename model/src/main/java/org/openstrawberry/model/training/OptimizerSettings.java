@@ -5,9 +5,10 @@ package org.openstrawberry.model.training;
  *
  * @param kind of optimiser
  * @param beta1 share of the old mean in the new mean of gradients (Adam, AdamW)
- * @param beta2 share of the old mean in the new mean of squared gradients (Adam, AdamW)
- * @param epsilon added to the root of that mean (Adam, AdamW)
- * @param momentum share of the old direction in the new one (SGD); 0 is none
+ * @param beta2 share of the old mean in the new mean of squared gradients (Adam, AdamW; RMSprop, where
+ *     PyTorch calls it alpha)
+ * @param epsilon added to the root of that mean (Adam, AdamW, RMSprop)
+ * @param momentum share of the old direction in the new one (SGD, RMSprop); 0 is none
  * @param weightDecay pull towards zero: for AdamW apart from the gradient, else as part of it; 0 is none
  * @param decay which tensors it pulls
  */
@@ -20,7 +21,9 @@ public record OptimizerSettings(
         /** Kingma and Ba 2015, arXiv 1412.6980. */
         ADAM,
         /** Adam with decoupled weight decay: Loshchilov and Hutter 2019, arXiv 1711.05101. */
-        ADAMW
+        ADAMW,
+        /** Gradient over the root of its running mean square: Hinton 2012, "Neural networks for machine learning", 6e. */
+        RMSPROP
     }
 
     /** Which tensors weight decay pulls towards zero. */
@@ -58,6 +61,17 @@ public record OptimizerSettings(
      */
     public static OptimizerSettings sgd(double momentum) {
         return new OptimizerSettings(Kind.SGD, 0.9, 0.999, 1e-8, momentum, 0, Decay.MATRICES);
+    }
+
+    /**
+     * RMSprop without weight decay.
+     *
+     * @param alpha share of the old mean in the new mean of squared gradients
+     * @param momentum share of the old direction in the new one
+     * @return settings
+     */
+    public static OptimizerSettings rmsProp(double alpha, double momentum) {
+        return new OptimizerSettings(Kind.RMSPROP, 0.9, alpha, 1e-8, momentum, 0, Decay.MATRICES);
     }
 
     /**

@@ -36,6 +36,16 @@ public record PairLogProbs(
      * @return Δπ_θ − Δπ_ref, where Δ = log(chosen) − log(rejected)
      */
     public double logRatioDifference() {
-        return (policyChosen - policyRejected) - (referenceChosen - referenceRejected);
+        return policyRatio() - referenceRatio();
+    }
+
+    /** @return Δπ_θ = log π(chosen) − log π(rejected) */
+    double policyRatio() {
+        return policyChosen - policyRejected;
+    }
+
+    /** @return Δπ_ref */
+    double referenceRatio() {
+        return referenceChosen - referenceRejected;
     }
 }

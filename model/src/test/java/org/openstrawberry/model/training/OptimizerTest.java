@@ -39,6 +39,8 @@ class OptimizerTest {
         return List.of(
                 OptimizerSettings.adamW(0.01, Decay.ALL),
                 new OptimizerSettings(Kind.ADAM, 0.9, 0.98, 1e-8, 0, 0.01, Decay.MATRICES),
+                OptimizerSettings.rmsProp(0.9, 0),
+                OptimizerSettings.rmsProp(0.99, 0.9),
                 OptimizerSettings.sgd(0),
                 OptimizerSettings.sgd(0.9));
     }
@@ -122,6 +124,43 @@ class OptimizerTest {
             optimizer.step(weights, gradients(1), 0.1); // direction 0.5 + 1
         }
         assertThat(weights.get("gain").toFloatArray()).containsExactly(new float[] {2.75f}, within(1e-6f));
+    }
+
+    /** By torch.optim.RMSprop's documentation: v ← αv + (1−α)g², b ← μb + g/(√v + ε), θ ← θ − γb. */
+    @Test
+    void rmsPropDividesByTheRootOfTheRunningMeanSquare() {
+        Weights weights = weights();
+        double weight = 3;
+        double square = 0;
+        double momentum = 0;
+        try (Optimizer optimizer =
+                Optimizer.of(new OptimizerSettings(Kind.RMSPROP, 0.9, 0.5, 1e-2, 0.25, 0.1, Decay.ALL), manager)) {
+            for (float gradient : new float[] {1, -2, 0.5f}) {
+                optimizer.step(weights, gradients(gradient), 0.1);
+                double decayed = gradient + 0.1 * weight;
+                square = 0.5 * square + 0.5 * decayed * decayed;
+                momentum = 0.25 * momentum + decayed / (Math.sqrt(square) + 1e-2);
+                weight -= 0.1 * momentum;
+                assertThat(weights.get("gain").toFloatArray())
+                        .containsExactly(new float[] {(float) weight}, within(1e-6f));
+            }
+        }
+    }
+
+    @Test
+    void settingsOfAnotherKindAreRefused() {
+        for (OptimizerSettings settings : List.of(
+                OptimizerSettings.adamW(0, Decay.ALL), OptimizerSettings.rmsProp(0.99, 0), OptimizerSettings.sgd(0))) {
+            try (Optimizer optimizer = Optimizer.of(settings, manager)) {
+                optimizer.use(settings);
+                for (Kind kind : List.of(Kind.RMSPROP, Kind.SGD, Kind.ADAM)) {
+                    if (kind != settings.kind() && !(kind == Kind.ADAM && settings.kind() == Kind.ADAMW)) {
+                        OptimizerSettings other = new OptimizerSettings(kind, 0.9, 0.9, 1e-8, 0, 0, Decay.ALL);
+                        assertThatThrownBy(() -> optimizer.use(other)).hasMessageStartingWith("kind: found " + kind);
+                    }
+                }
+            }
+        }
     }
 
     @Test

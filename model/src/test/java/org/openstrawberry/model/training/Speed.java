@@ -56,7 +56,8 @@ final class Speed {
                 DpoTrainer trainer = new DpoTrainer(decoder);
                 report(
                         "DPO step, 128 sequences of about 40 tokens",
-                        () -> trainer.step(policy, reference, optimizer, pairs, 0.1, 1e-4, 1, 8192));
+                        () -> trainer.step(
+                                policy, reference, optimizer, pairs, PreferenceObjective.sigmoid(0.1), 1e-4, 1, 8192));
             }
             List<Sequence> batch = IntStream.range(0, 64)
                     .mapToObj(i -> new Sequence(ids(random, 16), ids(random, 10 + random.nextInt(8))))

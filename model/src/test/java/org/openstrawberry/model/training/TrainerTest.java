@@ -30,6 +30,7 @@ import org.openstrawberry.model.transformer.TinyModel;
 
 class TrainerTest {
     private static final double BETA = 0.5;
+    private static final PreferenceObjective DPO = PreferenceObjective.sigmoid(BETA);
     private static final int WHOLE = 10_000;
     private static final int EOS = 3;
 
@@ -167,10 +168,10 @@ class TrainerTest {
         double norm;
         try (Optimizer optimizer = Optimizer.of(OptimizerSettings.sgd(0), manager)) {
             DpoTrainer trainer = new DpoTrainer(decoder);
-            norm = trainer.step(free, reference, optimizer, pairs(4), BETA, 1, 0, WHOLE)
+            norm = trainer.step(free, reference, optimizer, pairs(4), DPO, 1, 0, WHOLE)
                     .gradNorm();
             double limit = norm / 4;
-            assertThat(trainer.step(clipped, reference, optimizer, pairs(4), BETA, 1, limit, WHOLE)
+            assertThat(trainer.step(clipped, reference, optimizer, pairs(4), DPO, 1, limit, WHOLE)
                             .gradNorm())
                     .isEqualTo(norm);
         }
@@ -198,9 +199,9 @@ class TrainerTest {
         Weights start = policy.copy(manager);
         DpoTrainer trainer = new DpoTrainer(decoder);
         try (Optimizer optimizer = Optimizer.of(OptimizerSettings.adamW(0, OptimizerSettings.Decay.ALL), manager)) {
-            DpoStep last = trainer.step(trained, start, optimizer, pairs(4), BETA, 1e-2, 1, WHOLE);
+            DpoStep last = trainer.step(trained, start, optimizer, pairs(4), DPO, 1e-2, 1, WHOLE);
             for (int i = 0; i < 30; i++) {
-                last = trainer.step(trained, start, optimizer, pairs(4), BETA, 1e-2, 1, WHOLE);
+                last = trainer.step(trained, start, optimizer, pairs(4), DPO, 1e-2, 1, WHOLE);
             }
             assertThat(last.loss()).isLessThan(0.1);
             assertThat(last.logProbs()).allMatch(pair -> pair.logRatioDifference() > 0);
@@ -229,7 +230,7 @@ class TrainerTest {
                 manager)) {
             List<String> after = new ArrayList<>();
             for (int i = 0; i < 200; i++) {
-                trainer.step(policy, reference, optimizer, pairs, BETA, 1e-4, 1, 20);
+                trainer.step(policy, reference, optimizer, pairs, DPO, 1e-4, 1, 20);
                 supervised.step(policy, optimizer, batch, 1e-4, 1, 20);
                 generator.generate(policy, List.of(new GenerationRequest(0, new int[] {1, 2}, 4)), sampling, 1, i);
                 if (i == 0 || i == 199) {
@@ -272,7 +273,11 @@ class TrainerTest {
             List<Sequence> both = List.of(pair.chosen(), pair.rejected());
             double[] pol = logProbs.sums(policy, both, WHOLE);
             double[] ref = logProbs.sums(reference, both, WHOLE);
-            sum += PairLoss.sigmoid(new PairLogProbs(pol[0], pol[1], ref[0], ref[1]), BETA)
+            sum += new PreferenceLoss.Sigmoid()
+                    .of(
+                            PairScores.of(
+                                    new PairLogProbs(pol[0], pol[1], ref[0], ref[1]), new Divergence.ReverseKl(), 1, 1),
+                            BETA)
                     .value();
         }
         return sum / pairs.size();
@@ -281,7 +286,7 @@ class TrainerTest {
     private Map<String, float[]> dpoGradients(List<PreferencePair> pairs, int microBatch) {
         try (NoGradient noGradient = NoGradient.open();
                 Gradients gradients = new Gradients(policy)) {
-            new DpoTrainer(decoder).accumulate(gradients, reference, pairs, BETA, microBatch);
+            new DpoTrainer(decoder).accumulate(gradients, reference, pairs, DPO, microBatch);
             Map<String, float[]> values = new LinkedHashMap<>();
             gradients.byName().forEach((name, gradient) -> values.put(name, gradient.toFloatArray()));
             return values;
@@ -321,7 +326,7 @@ class TrainerTest {
 
     private DpoStep dpoStep(Weights weights, Weights against, List<PreferencePair> pairs, int microBatch) {
         try (Optimizer optimizer = Optimizer.of(OptimizerSettings.sgd(0), manager)) {
-            return new DpoTrainer(decoder).step(weights, against, optimizer, pairs, BETA, 1e-2, 0, microBatch);
+            return new DpoTrainer(decoder).step(weights, against, optimizer, pairs, DPO, 1e-2, 0, microBatch);
         }
     }
 

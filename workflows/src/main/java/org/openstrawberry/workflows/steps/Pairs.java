@@ -8,5 +8,17 @@ package org.openstrawberry.workflows.steps;
  * @param tied pairs not formed because the rewards are equal
  * @param identical pairs not formed because both completions are the same
  * @param skippedPrompts prompts of which too few branches were scored
+ * @param duplicates branches left out because an earlier one has the same completion
+ * @param belowMargin pairs not formed because the rewards are too near to each other
+ * @param overLimit pairs formed, but beyond the most that an iteration trains on
  */
-public record Pairs(int iteration, ArtifactRef artifact, int formed, int tied, int identical, int skippedPrompts) {}
+public record Pairs(
+        int iteration,
+        ArtifactRef artifact,
+        int formed,
+        int tied,
+        int identical,
+        int skippedPrompts,
+        int duplicates,
+        int belowMargin,
+        int overLimit) {}
