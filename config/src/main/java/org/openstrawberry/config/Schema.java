@@ -87,7 +87,7 @@ final class Schema {
             return;
         }
         JsonNode json = value.json();
-        if (!fits(type, json)) {
+        if (!(type == List.class ? fitsList(component, json) : fits(type, json))) {
             boolean unquoted = type == String.class && json.isValueNode() && !json.isNull();
             throw value.place()
                     .error(path + ": expected " + expected(component) + ", found " + value.shown()
@@ -108,13 +108,6 @@ final class Schema {
         if (isReal(type)) {
             return json.isNumber() && Double.isFinite(json.doubleValue());
         }
-        if (type == List.class) {
-            boolean fits = json.isArray();
-            for (JsonNode item : json) {
-                fits &= fits(double.class, item);
-            }
-            return fits;
-        }
         if (type == Map.class) {
             return json.isObject();
         }
@@ -122,6 +115,14 @@ final class Schema {
             return json.isTextual() && constants(type).contains(json.textValue());
         }
         return type == String.class ? json.isTextual() : type == boolean.class && json.isBoolean();
+    }
+
+    private static boolean fitsList(RecordComponent component, JsonNode json) {
+        boolean fits = json.isArray();
+        for (JsonNode item : json) {
+            fits &= fits(itemType(component), item);
+        }
+        return fits;
     }
 
     private static boolean inRange(Class<?> type, JsonNode json) {
@@ -147,7 +148,7 @@ final class Schema {
             return "a number";
         }
         if (type == List.class) {
-            return "a list of numbers";
+            return itemType(component) == String.class ? "a list of texts" : "a list of numbers";
         }
         if (type.isEnum()) {
             return oneOf(constants(type));
@@ -263,6 +264,10 @@ final class Schema {
             return (Class<?>) inner;
         }
         return component.getType();
+    }
+
+    private static Class<?> itemType(RecordComponent list) {
+        return (Class<?>) ((ParameterizedType) list.getGenericType()).getActualTypeArguments()[0];
     }
 
     private static boolean isBlock(Class<?> type) {

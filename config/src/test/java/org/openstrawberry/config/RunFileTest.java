@@ -37,7 +37,7 @@ class RunFileTest {
                 .isEqualTo(new RunSpec(
                         "run",
                         0,
-                        new ModelSpec(inFolder("base"), ModelSpec.Dtype.FLOAT32, "cpu", 2),
+                        new ModelSpec(inFolder("base"), ModelSpec.Dtype.FLOAT32, "cpu", 2, Optional.empty()),
                         Optional.empty(),
                         new DataSpec(inFolder("train.jsonl"), Optional.empty(), "prompt"),
                         new SamplingSpec(16, 4, 1, 0, 1, 0, 48, 2, SamplingSpec.Branching.FLAT, 0, 256),
@@ -222,7 +222,7 @@ class RunFileTest {
     @Test
     void theHashIsTheSameOnEveryMachineAndJava() throws IOException {
         assertThat(RunFile.hash(read(SMALLEST), folder))
-                .isEqualTo("eb8b687727796f6b669a4b85521b86d23ada49b91b73ed933dd3309307376535");
+                .isEqualTo("59dabcfca1fb2b6e90a817277e8d1075c648578ee7d9c21901d2c41af5d91c79");
     }
 
     @Test

@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.IntSupplier;
 import java.util.stream.Stream;
+import org.openstrawberry.activities.policy.Adapters;
 import org.openstrawberry.activities.rewards.Verifiers;
 import org.openstrawberry.activities.store.DurableFiles;
 import org.openstrawberry.activities.store.Hashes;
@@ -208,6 +209,7 @@ public final class RunSetup {
                 .heldOut()
                 .ifPresent(file -> Verifiers.check(spec.reward().verifier(), Path.of(file), run.heldOut()));
         run.warmup();
+        Adapters.of(run);
         int positions = run.base().config().maxPositionEmbeddings();
         int room = positions - spec.sampling().maxNewTokens();
         if (room < 1) {
