@@ -25,6 +25,10 @@ final class Defaults {
         if (complete.at("warmup").orElse(null) instanceof Setting.Block warmup) {
             complete = complete.with("warmup", laidUnder(warmup, blocks, "warmup"));
         }
+        if (complete.at("model").orElse(null) instanceof Setting.Block model
+                && model.at("lora").orElse(null) instanceof Setting.Block lora) {
+            complete = complete.with("model", model.with("lora", laidUnder(lora, blocks, "lora")));
+        }
         if (complete.at("reward").orElse(null) instanceof Setting.Block reward) {
             complete = complete.with("reward", reward(reward, blocks));
         }

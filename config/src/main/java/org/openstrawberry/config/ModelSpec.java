@@ -4,6 +4,7 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies.KebabCaseStrategy;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import java.util.Optional;
 import java.util.regex.Pattern;
 
 /**
@@ -13,6 +14,7 @@ import java.util.regex.Pattern;
  * @param dtype number format of the weights during training
  * @param device {@code cpu}, {@code cuda} or {@code cuda:N}
  * @param threads threads of one tensor operation, at least 1; part of the specification because sums depend on it
+ * @param lora adapters to train in the place of all weights
  */
 @JsonNaming(KebabCaseStrategy.class)
 public record ModelSpec(
@@ -21,7 +23,8 @@ public record ModelSpec(
 
         Dtype dtype,
         String device,
-        int threads) {
+        int threads,
+        Optional<LoraSpec> lora) {
 
     private static final Pattern DEVICE = Pattern.compile("cpu|cuda(:[0-9]{1,3})?");
 

@@ -169,7 +169,7 @@ public final class RunFile {
     }
 
     private static RunSpec checked(Setting.Block written, String source, Path file) {
-        Setting.Block complete = withoutAdapters(Defaults.under(written));
+        Setting.Block complete = Defaults.under(written);
         Schema.check(RunSpec.class, complete, source);
         return bind(RunSpec.class, complete, withAbsolutePaths(complete, file), file);
     }
@@ -271,19 +271,6 @@ public final class RunFile {
         sorted.sort(
                 Comparator.comparing(block -> block.at("reward.verifier.kind").isEmpty()));
         return sorted;
-    }
-
-    private static Setting.Block withoutAdapters(Setting.Block complete) {
-        Optional<Setting> model = complete.at("model");
-        if (model.isEmpty() || !(model.get() instanceof Setting.Block block)) {
-            return complete;
-        }
-        block.at("lora").filter(lora -> !lora.json().isNull()).ifPresent(lora -> {
-            throw lora.place()
-                    .error("model.lora: adapters are not available in this version; expected null, found "
-                            + lora.shown());
-        });
-        return complete.with("model", block.without("lora"));
     }
 
     private static ObjectNode withAbsolutePaths(Setting.Block complete, Path file) {

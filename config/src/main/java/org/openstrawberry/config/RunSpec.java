@@ -51,6 +51,12 @@ public record RunSpec(
                     "must be at least 2 × pairs.per-prompt (" + needed + "), found " + sampling.branches(),
                     "pairs.per-prompt");
         }
+        if (model.lora().isPresent() && reference.refresh() == ReferenceSpec.Refresh.SOFT) {
+            throw new SettingException(
+                    "reference.refresh",
+                    "can't be soft with model.lora: a mean of adapters is not the mean of the models",
+                    "model.lora");
+        }
         refuseComparisons(data, reward);
         if (!data.holdsOut()) {
             requireHeldOut("until.held-out-at-least", until.heldOutAtLeast().isPresent());

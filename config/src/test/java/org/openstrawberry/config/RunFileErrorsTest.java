@@ -153,11 +153,13 @@ class RunFileErrorsTest {
                 arguments("name: !secret x\n", ":5:7: expected a plain value, found the YAML tag \"!secret\""),
                 arguments("seed: !!int x\n", ":5:7: not valid YAML: \"x\" is not a number"),
                 arguments("---\nseed: 1\n", ":5:1: not valid YAML: but found another document"),
-                // this version
+                // adapters
                 arguments(
-                        "model: { policy: base/, lora: { rank: 8 } }\n",
-                        ":1:31: model.lora: adapters are not available in this version; expected null, found a block"
-                                + " of keys"));
+                        "model: { policy: base/, lora: { rank: 0 } }\n",
+                        ":1:39: model.lora.rank: must be at least 1, found 0"),
+                arguments(
+                        "model: { policy: base/, lora: { targets: q_proj } }\n",
+                        ":1:42: model.lora.targets: expected a list of texts, found \"q_proj\""));
     }
 
     @ParameterizedTest
@@ -194,10 +196,9 @@ class RunFileErrorsTest {
                 arguments("data.prompts=\"\\0\"", "data.prompts: expected a path, found \"\\u0000\""),
                 arguments("model.device=gpu", "model.device: must be cpu, cuda or cuda:N, found \"gpu\""),
                 arguments("model.threads=0", "model.threads: must be at least 1, found 0"),
+                arguments("model.lora.dropout=0.1", "model.lora.dropout: must be 0, found 0.1"),
                 arguments(
-                        "model.lora.rank=8",
-                        "model.lora: adapters are not available in this version; expected null,"
-                                + " found a block of keys"),
+                        "model.lora={targets: []}", "model.lora.targets: must be at least one layer's name, found []"),
                 arguments(
                         "reward.verifier.kind=judge",
                         "reward.verifier.kind: expected numeric, exact, regex, choice, json-schema, contains or"

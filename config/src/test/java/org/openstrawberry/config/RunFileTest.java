@@ -37,7 +37,7 @@ class RunFileTest {
                 .isEqualTo(new RunSpec(
                         "run",
                         0,
-                        new ModelSpec(inFolder("base"), ModelSpec.Dtype.FLOAT32, "cpu", 2),
+                        new ModelSpec(inFolder("base"), ModelSpec.Dtype.FLOAT32, "cpu", 2, Optional.empty()),
                         Optional.empty(),
                         new DataSpec(
                                 inFolder("train.jsonl"),

@@ -101,7 +101,12 @@ class RunSpecTest {
         return new RunSpec(
                 "a.name",
                 Long.MAX_VALUE,
-                new ModelSpec("/base", ModelSpec.Dtype.FLOAT32, "cuda:1", 3),
+                new ModelSpec(
+                        "/base",
+                        ModelSpec.Dtype.FLOAT32,
+                        "cuda:1",
+                        3,
+                        Optional.of(new LoraSpec(8, 16, true, List.of("q_proj", "v_proj"), 0))),
                 Optional.of(new WarmupSpec(
                         "/data/warmup.jsonl", 800, 64, 1e-3, List.of(0.9, 0.98), 0.01, 1, CONSTANT, 8192, 100)),
                 DataSpec.of("/data/train.jsonl", Optional.of("/data/heldout.jsonl"), "question"),
@@ -123,7 +128,7 @@ class RunSpecTest {
                         Optional.empty(),
                         Optional.of(1),
                         0),
-                new ReferenceSpec(ReferenceSpec.Refresh.SOFT, 5, 0.6),
+                new ReferenceSpec(ReferenceSpec.Refresh.EVERY, 5, 0.6),
                 new UntilSpec(
                         100, Optional.of(0.01), Optional.of(0.9), Optional.of(3), Optional.empty(), Optional.empty()),
                 new EvaluationSpec(10, 0),

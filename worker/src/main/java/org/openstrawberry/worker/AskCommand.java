@@ -7,13 +7,13 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.openstrawberry.activities.policy.Checkpoints;
+import org.openstrawberry.activities.run.Run;
 import org.openstrawberry.activities.store.RunLayout;
 import org.openstrawberry.config.InvalidInputException;
-import org.openstrawberry.config.RunFile;
 import org.openstrawberry.model.Torch;
 import org.openstrawberry.model.generation.Completion;
 import org.openstrawberry.model.generation.GenerationRequest;
@@ -72,9 +72,7 @@ final class AskCommand implements Callable<Integer> {
         Source source = source(directory, base);
         try (NDManager memory = Torch.start(1, "cpu");
                 Tokenizer tokenizer = source.model().tokenizer()) {
-            Weights weights = source.weights()
-                    .map(file -> Weights.load(file, memory))
-                    .orElseGet(() -> source.model().load(memory));
+            Weights weights = source.weights().apply(memory);
             Generator generator = new Generator(
                     new Decoder(source.model().config()),
                     source.model().eosIds(),
@@ -110,7 +108,12 @@ final class AskCommand implements Callable<Integer> {
         }
     }
 
-    private record Source(ModelDirectory model, Optional<Path> weights) {}
+    private record Source(ModelDirectory model, Function<NDManager, Weights> weights) {}
+
+    private static Source ofModel(Path directory) {
+        ModelDirectory model = ModelDirectory.open(directory);
+        return new Source(model, model::load);
+    }
 
     private static Source source(Path directory, boolean base) {
         Path runFile = directory.resolve(RunLayout.RUN_FILE);
@@ -119,17 +122,17 @@ final class AskCommand implements Callable<Integer> {
             if (base) {
                 throw new InvalidInputException(directory + ": not a run directory; --base needs one");
             }
-            return new Source(ModelDirectory.open(directory), Optional.empty());
+            return ofModel(directory);
         }
         if (!base && Files.isDirectory(policy)) {
-            return new Source(ModelDirectory.open(policy), Optional.empty());
+            return ofModel(policy);
         }
         Checkpoints checkpoints = new Checkpoints(directory);
         int iteration = checkpoints
                 .newestWhole(base ? 0 : Integer.MAX_VALUE)
                 .orElseThrow(() -> new InvalidInputException(
                         directory + ": the run has no policy yet; expected a checkpoint after its warm-up"));
-        Path model = Path.of(RunFile.read(runFile, List.of()).model().policy());
-        return new Source(ModelDirectory.open(model), Optional.of(checkpoints.policyFile(iteration)));
+        Run run = new Run(directory);
+        return new Source(run.base(), memory -> checkpoints.policy(run, iteration, memory));
     }
 }

@@ -1,6 +1,7 @@
 package org.openstrawberry.activities.policy;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -10,11 +11,13 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.openstrawberry.activities.run.Run;
 import org.openstrawberry.activities.store.DurableFiles;
 import org.openstrawberry.activities.store.Hashes;
 import org.openstrawberry.activities.store.Json;
 import org.openstrawberry.activities.store.RunLayout;
 import org.openstrawberry.config.CheckpointSpec;
+import org.openstrawberry.model.pretrained.Weights;
 import org.openstrawberry.model.safetensors.SafetensorsWriter;
 
 /**
@@ -23,9 +26,10 @@ import org.openstrawberry.model.safetensors.SafetensorsWriter;
  */
 public final class Checkpoints {
     static final String POLICY = "policy.safetensors";
+    static final String ADAPTER = "adapter.safetensors";
     static final String REFERENCE = "reference.safetensors";
     static final String OPTIMIZER = "optimizer.safetensors";
-    /** The reference of a run that was never refreshed, as seen from a checkpoint. */
+    /** The reference of a run that was never refreshed, or what adapters stand on, as seen from a checkpoint. */
     private static final String FIRST_POLICY = "../000000/" + POLICY;
 
     private static final String STATE = "state.json";
@@ -60,9 +64,20 @@ public final class Checkpoints {
                 .orElse(0);
     }
 
-    /** The policy's weights after an iteration that {@link #newestWhole} gave. */
-    public Path policyFile(int iteration) {
-        return runDirectory.resolve(RunLayout.checkpoint(iteration)).resolve(POLICY);
+    /**
+     * The policy's weights after an iteration that {@link #newestWhole} gave, adapters merged.
+     *
+     * @param memory whose closing also closes them
+     */
+    public Weights policy(Run run, int iteration, NDManager memory) {
+        Path adapters = file(RunLayout.checkpoint(iteration), ADAPTER);
+        if (!Files.exists(adapters)) {
+            return Weights.load(file(RunLayout.checkpoint(iteration), POLICY), memory);
+        }
+        try (Weights base = Weights.load(file(RunLayout.checkpoint(0), POLICY), memory);
+                Weights trained = Weights.load(adapters, memory)) {
+            return Adapters.of(run).orElseThrow().merged(base, trained, memory);
+        }
     }
 
     /**
@@ -132,7 +147,7 @@ public final class Checkpoints {
             SafetensorsWriter.write(path, file.getValue());
             hashes.put(file.getKey(), Hashes.sha256(path));
         }
-        if (info.reference().equals(CheckpointInfo.FIRST)) {
+        if (info.reference().equals(CheckpointInfo.FIRST) || tensors.containsKey(ADAPTER)) {
             hashes.put(FIRST_POLICY, Hashes.sha256(directory.resolve(FIRST_POLICY)));
         }
         CheckpointInfo complete = new CheckpointInfo(

@@ -13,6 +13,9 @@ import org.openstrawberry.config.DpoSpec;
 import org.openstrawberry.config.OptimizerSpec;
 import org.openstrawberry.config.ReferenceSpec;
 import org.openstrawberry.model.Torch;
+import org.openstrawberry.model.adapter.Adapted;
+import org.openstrawberry.model.adapter.Adapter;
+import org.openstrawberry.model.pretrained.Parameters;
 import org.openstrawberry.model.pretrained.Weights;
 import org.openstrawberry.model.training.DpoStep;
 import org.openstrawberry.model.training.DpoTrainer;
@@ -25,66 +28,83 @@ import org.openstrawberry.model.transformer.Decoder;
 public final class PolicyState implements AutoCloseable {
     private final NDManager memory;
     private final Decoder decoder;
-    private final Weights policy;
-    private final Weights reference;
+    private final Optional<Adapter> adapter;
+    /** The whole model where all of it is trained, else what the adapters stand on. */
+    private final Weights base;
+
+    private final Parameters policy;
+    private final Parameters reference;
     private final Optimizer optimizer;
+    private Optional<Weights> merged = Optional.empty();
     private int iteration;
     private int refreshedAt;
     private String referenceIs;
     private boolean torn;
 
     private PolicyState(
-            NDManager memory,
-            Decoder decoder,
-            Weights policy,
-            Weights reference,
-            Optimizer optimizer,
-            CheckpointInfo info) {
+            Run run, NDManager memory, Weights base, Weights trained, Weights referenceTrained, CheckpointInfo info) {
         this.memory = memory;
-        this.decoder = decoder;
-        this.policy = policy;
-        this.reference = reference;
-        this.optimizer = optimizer;
-        this.iteration = info.iteration();
-        this.refreshedAt = info.refreshedAt();
-        this.referenceIs = info.reference();
+        this.base = base;
+        decoder = new Decoder(run.base().config());
+        adapter = Adapters.of(run);
+        policy = parameters(trained);
+        reference = parameters(referenceTrained);
+        optimizer = Optimizer.of(Settings.of(run.spec().optimizer()), memory);
+        iteration = info.iteration();
+        refreshedAt = info.refreshedAt();
+        referenceIs = info.reference();
+    }
+
+    private Parameters parameters(Weights trained) {
+        return adapter.<Parameters>map(low -> new Adapted(low, base, trained)).orElse(trained);
     }
 
     /** The state before the first iteration: a reference equal to the policy, a fresh optimiser. */
     static PolicyState first(Run run, Optional<Path> policyFile) {
         NDManager memory = newMemory(run);
-        Weights policy = policyFile
+        Weights base = policyFile
                 .map(file -> Weights.load(file, memory))
                 .orElseGet(() -> run.base().load(memory));
+        return before(run, memory, base);
+    }
+
+    private static PolicyState before(Run run, NDManager memory, Weights base) {
+        Weights trained = fresh(run, memory).orElse(base);
         CheckpointInfo info = new CheckpointInfo(0, 0, Optional.empty(), 0, CheckpointInfo.SAME_AS_POLICY, 0, Map.of());
-        return new PolicyState(
-                memory,
-                new Decoder(run.base().config()),
-                policy,
-                policy.copy(memory),
-                Optimizer.of(Settings.of(run.spec().optimizer()), memory),
-                info);
+        return new PolicyState(run, memory, base, trained, trained.copy(memory), info);
+    }
+
+    private static Optional<Weights> fresh(Run run, NDManager memory) {
+        return Adapters.of(run).map(adapter -> adapter.fresh(run.spec().seed(), memory));
     }
 
     /** The state of a whole checkpoint. */
     static PolicyState load(Run run, Checkpoints checkpoints, String checkpoint, String first, CheckpointInfo info) {
         NDManager memory = newMemory(run);
-        Weights policy = Weights.load(checkpoints.file(checkpoint, Checkpoints.POLICY), memory);
+        boolean adapted = run.spec().model().lora().isPresent();
+        String start = adapted ? first : checkpoint;
+        Weights base = Weights.load(checkpoints.file(start, Checkpoints.POLICY), memory);
+        if (adapted && info.iteration() == 0) {
+            return before(run, memory, base);
+        }
+        Weights trained = adapted ? Weights.load(checkpoints.file(checkpoint, Checkpoints.ADAPTER), memory) : base;
         Weights reference =
                 switch (info.reference()) {
-                    case CheckpointInfo.SAME_AS_POLICY -> policy.copy(memory);
-                    case CheckpointInfo.FIRST -> Weights.load(checkpoints.file(first, Checkpoints.POLICY), memory);
+                    case CheckpointInfo.SAME_AS_POLICY -> trained.copy(memory);
+                    case CheckpointInfo.FIRST ->
+                        fresh(run, memory)
+                                .orElseGet(() -> Weights.load(checkpoints.file(first, Checkpoints.POLICY), memory));
                     default -> Weights.load(checkpoints.file(checkpoint, Checkpoints.REFERENCE), memory);
                 };
-        Optimizer optimizer = Optimizer.of(Settings.of(run.spec().optimizer()), memory);
+        PolicyState state = new PolicyState(run, memory, base, trained, reference, info);
         if (info.files().containsKey(Checkpoints.OPTIMIZER)) {
-            try (Weights state = Weights.load(checkpoints.file(checkpoint, Checkpoints.OPTIMIZER), memory)) {
-                optimizer.restore(state.asMap(), info.optimizerSteps());
+            try (Weights moments = Weights.load(checkpoints.file(checkpoint, Checkpoints.OPTIMIZER), memory)) {
+                state.optimizer.restore(moments.asMap(), info.optimizerSteps());
             }
         } else {
-            optimizer.restore(Map.of(), info.optimizerSteps());
+            state.optimizer.restore(Map.of(), info.optimizerSteps());
         }
-        return new PolicyState(memory, new Decoder(run.base().config()), policy, reference, optimizer, info);
+        return state;
     }
 
     static NDManager newMemory(Run run) {
@@ -95,8 +115,20 @@ public final class PolicyState implements AutoCloseable {
         return iteration;
     }
 
+    /** The whole policy, adapters merged; valid until the next step. */
     public Weights policy() {
-        return policy;
+        return adapter.map(this::merged).orElse(base);
+    }
+
+    private Weights merged(Adapter low) {
+        Weights whole = merged.orElseGet(() -> low.merged(base, policy.trained(), memory));
+        merged = Optional.of(whole);
+        return whole;
+    }
+
+    /** The adapters alone, where adapters are trained. */
+    Optional<Adapted> adapted() {
+        return adapter.map(low -> new Adapted(low, base, policy.trained()));
     }
 
     public Decoder decoder() {
@@ -121,6 +153,8 @@ public final class PolicyState implements AutoCloseable {
             OptimizerSpec spec,
             double learningRate) {
         torn = true;
+        merged.ifPresent(Weights::close);
+        merged = Optional.empty();
         optimizer.use(Settings.of(spec)); // of this step: they may have changed since the run began
         PreferenceObjective objective = Objectives.of(dpo);
         DpoTrainer trainer = new DpoTrainer(decoder);
@@ -136,7 +170,7 @@ public final class PolicyState implements AutoCloseable {
                     spec.clipNorm(),
                     spec.microBatchTokens()));
         }
-        if (!policy.areFinite()) {
+        if (!policy.trained().areFinite()) {
             throw new ArithmeticException("the weights are no longer finite after the step of iteration "
                     + (iteration + 1) + "; the learning rate may be too high");
         }
@@ -162,11 +196,11 @@ public final class PolicyState implements AutoCloseable {
         switch (spec.refresh()) {
             case NEVER -> throw new IllegalArgumentException("reference.refresh is never");
             case EVERY, BEST -> {
-                reference.copyFrom(policy);
+                reference.trained().copyFrom(policy.trained());
                 referenceIs = CheckpointInfo.SAME_AS_POLICY;
             }
             case SOFT -> {
-                reference.blendFrom(policy, spec.alpha());
+                reference.trained().blendFrom(policy.trained(), spec.alpha());
                 referenceIs = CheckpointInfo.OWN_FILE;
             }
         }
@@ -176,9 +210,13 @@ public final class PolicyState implements AutoCloseable {
 
     void save(Checkpoints checkpoints, String checkpoint) {
         Map<String, Map<String, NDArray>> files = new LinkedHashMap<>();
-        files.put(Checkpoints.POLICY, policy.asMap());
+        // Adapters stand on the policy of checkpoint 0, and begin as the seed draws them.
+        boolean adapters = adapter.isPresent() && iteration > 0;
+        files.put(
+                adapters ? Checkpoints.ADAPTER : Checkpoints.POLICY,
+                adapters ? policy.trained().asMap() : base.asMap());
         if (referenceIs.equals(CheckpointInfo.OWN_FILE)) {
-            files.put(Checkpoints.REFERENCE, reference.asMap());
+            files.put(Checkpoints.REFERENCE, reference.trained().asMap());
         }
         if (!optimizer.state().isEmpty()) {
             files.put(Checkpoints.OPTIMIZER, optimizer.state());

@@ -20,6 +20,7 @@ import org.openstrawberry.config.OptimizerSpec;
 import org.openstrawberry.config.ReferenceSpec;
 import org.openstrawberry.config.WarmupRow;
 import org.openstrawberry.config.WarmupSpec;
+import org.openstrawberry.model.pretrained.AdapterDirectory;
 import org.openstrawberry.model.pretrained.ModelDirectory;
 import org.openstrawberry.model.training.Sequence;
 import org.openstrawberry.workflows.steps.ArtifactRef;
@@ -162,13 +163,31 @@ public final class TrainerSteps implements TrainerActivities, AutoCloseable {
     public Export export(RunRef ref, int iteration) {
         Run run = runs.open(ref);
         Path target = run.store().resolve(RunLayout.POLICY);
-        ModelDirectory base = run.base();
         return tensors.call(() -> {
             PolicyState state = states.at(run, iteration);
-            DurableFiles.replaceFolder(target, temporary -> base.export(temporary, state.policy()));
+            DurableFiles.replaceFolder(target, temporary -> export(run, state, temporary));
             // The run ends here: without this, a process would hold the policy of every run that it ever worked on.
             states.drop(run);
             return new Export(RunLayout.POLICY, ModelDirectory.weightsSha256(target));
+        });
+    }
+
+    /** Adapters are there twice: merged into the weights, and in PEFT's files beside what they stand on. */
+    private static void export(Run run, PolicyState state, Path target) {
+        ModelDirectory base = run.base();
+        base.export(target, state.policy());
+        state.adapted().ifPresent(adapted -> {
+            // After a warm-up they don't stand on the model that the run began with.
+            boolean warm = run.spec().warmup().isPresent();
+            if (warm) {
+                base.export(target.resolve("base"), adapted.base());
+            }
+            AdapterDirectory.save(
+                    target.resolve("adapter"),
+                    adapted.adapter().config(),
+                    base.config(),
+                    adapted.trained(),
+                    (warm ? run.store().resolve(RunLayout.POLICY).resolve("base") : base.path()).toString());
         });
     }
 

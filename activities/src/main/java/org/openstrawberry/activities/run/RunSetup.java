@@ -14,6 +14,7 @@ import java.util.Optional;
 import java.util.function.IntSupplier;
 import java.util.stream.Stream;
 import org.openstrawberry.activities.data.PromptData;
+import org.openstrawberry.activities.policy.Adapters;
 import org.openstrawberry.activities.rewards.Verifiers;
 import org.openstrawberry.activities.store.DurableFiles;
 import org.openstrawberry.activities.store.Hashes;
@@ -213,6 +214,7 @@ public final class RunSetup {
         List<PromptRow> prompts = run.prompts();
         Path promptFile = Path.of(spec.data().prompts());
         run.warmup();
+        Adapters.of(run);
         int positions = run.base().config().maxPositionEmbeddings();
         int room = positions - spec.sampling().maxNewTokens();
         if (room < 1) {

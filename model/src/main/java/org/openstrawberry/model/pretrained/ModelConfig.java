@@ -177,6 +177,21 @@ public record ModelConfig(
     }
 
     /**
+     * The linear layers inside the model's layers, in the order in which they are used; neither embedding nor output.
+     *
+     * @return shapes as the files have them, by names without {@code .weight}
+     */
+    public LinkedHashMap<String, Shape> linearLayers() {
+        LinkedHashMap<String, Shape> linear = new LinkedHashMap<>();
+        tensorShapes().forEach((name, shape) -> {
+            if (name.startsWith(names.layers()) && shape.dimension() == 2) {
+                linear.put(name.substring(0, name.length() - ".weight".length()), shape);
+            }
+        });
+        return linear;
+    }
+
+    /**
      * A tensor of the model.
      *
      * @param name in the files

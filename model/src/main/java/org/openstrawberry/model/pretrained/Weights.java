@@ -16,7 +16,7 @@ import org.openstrawberry.model.safetensors.SafetensorsWriter;
  * manager that closing this closes. Arrays are changed in place only, so that one taken by {@link #get} stays valid for
  * the life of the weights.
  */
-public final class Weights implements AutoCloseable {
+public final class Weights implements Parameters, AutoCloseable {
     private static final NDIndex EVERYTHING = new NDIndex("...");
 
     private final NDManager owner;
@@ -174,6 +174,16 @@ public final class Weights implements AutoCloseable {
     /** Says whether operations on these arrays, under a gradient collector, are recorded for gradients. */
     public void requireGradients(boolean required) {
         arrays.values().forEach(array -> array.setRequiresGradient(required));
+    }
+
+    @Override
+    public Weights trained() {
+        return this;
+    }
+
+    @Override
+    public Map<String, NDArray> model(Map<String, NDArray> trained, NDManager memory) {
+        return trained;
     }
 
     @Override

@@ -7,7 +7,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
-import org.openstrawberry.model.pretrained.Weights;
+import org.openstrawberry.model.pretrained.Parameters;
 import org.openstrawberry.model.transformer.Decoder;
 import org.openstrawberry.model.transformer.FusedWeights;
 import org.openstrawberry.model.transformer.NoGradient;
@@ -29,7 +29,7 @@ public final class DpoTrainer {
      * One step on a batch of pairs, whose loss is that of all of them together, however they are parted into
      * micro-batches.
      *
-     * @param policy changed in place
+     * @param policy its trained tensors are changed in place
      * @param reference not changed; may not be the same object as the policy, though equal to it
      * @param optimizer of the policy
      * @param pairs at least one
@@ -41,8 +41,8 @@ public final class DpoTrainer {
      * @throws ArithmeticException if the gradient is not finite; the weights are then unchanged
      */
     public DpoStep step(
-            Weights policy,
-            Weights reference,
+            Parameters policy,
+            Parameters reference,
             Optimizer optimizer,
             List<PreferencePair> pairs,
             PreferenceObjective objective,
@@ -54,7 +54,7 @@ public final class DpoTrainer {
             List<PairTokens> found = accumulate(gradients, reference, pairs, objective, microBatchTokens);
             Map<String, NDArray> byName = gradients.byName();
             double gradNorm = Gradients.clip(byName, clipNorm);
-            optimizer.step(policy, byName, learningRate);
+            optimizer.step(policy.trained(), byName, learningRate);
             return result(objective, gradNorm, found);
         }
     }
@@ -71,8 +71,8 @@ public final class DpoTrainer {
      * @throws ArithmeticException if the gradient is not finite
      */
     public DpoStep measure(
-            Weights policy,
-            Weights reference,
+            Parameters policy,
+            Parameters reference,
             List<PreferencePair> pairs,
             PreferenceObjective objective,
             int microBatchTokens) {
@@ -95,7 +95,7 @@ public final class DpoTrainer {
     /** Adds up the gradient of the batch's loss; returns the log-probabilities in the pairs' order. */
     List<PairTokens> accumulate(
             Gradients gradients,
-            Weights reference,
+            Parameters reference,
             List<PreferencePair> pairs,
             PreferenceObjective objective,
             int microBatchTokens) {
@@ -107,7 +107,8 @@ public final class DpoTrainer {
                         Math.max(pair.chosen().inputLength(), pair.rejected().inputLength()))
                 .toArray();
         List<List<Integer>> plan = MicroBatches.plan(lengths, 2, microBatchTokens);
-        FusedWeights fusedReference = decoder.fuse(reference.asMap(), gradients.memory());
+        FusedWeights fusedReference =
+                decoder.fuse(reference.model(reference.trained().asMap(), gradients.memory()), gradients.memory());
         Batch batch = new Batch(pairs, objective, gradients, fusedReference);
         if (objective.needsWholeBatch()) {
             // A pass without gradients tells each pair's slopes, which depend on all the others'; they are then known

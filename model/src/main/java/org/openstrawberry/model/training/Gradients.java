@@ -11,25 +11,27 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.BinaryOperator;
 import java.util.function.UnaryOperator;
-import org.openstrawberry.model.pretrained.Weights;
+import org.openstrawberry.model.pretrained.Parameters;
 import org.openstrawberry.model.transformer.Decoder;
 import org.openstrawberry.model.transformer.FusedWeights;
 import org.openstrawberry.model.transformer.Tensors;
 
 /**
- * The gradients of one step, added up over its micro-batches. They hang on aliases of the weights that live no longer than
- * the step: the weights themselves never want gradients, so nothing is to be zeroed, and no gradient outlives its step.
+ * The gradients of one step, added up over its micro-batches. They hang on aliases of what is trained that live no longer
+ * than the step: the tensors themselves never want gradients, so nothing is to be zeroed, and no gradient outlives its step.
  */
 final class Gradients implements AutoCloseable {
     /** Keeps the division finite, with the value that PyTorch's clipping uses. */
     private static final double CLIP_EPSILON = 1e-6;
 
+    private final Parameters parameters;
     private final NDManager memory;
     private final Map<String, NDArray> aliases = new LinkedHashMap<>();
 
-    Gradients(Weights weights) {
-        memory = weights.newSubManager();
-        weights.asMap().forEach((name, array) -> {
+    Gradients(Parameters parameters) {
+        this.parameters = parameters;
+        memory = parameters.trained().newSubManager();
+        parameters.trained().asMap().forEach((name, array) -> {
             NDArray alias = array.stopGradient();
             alias.attach(memory);
             alias.setRequiresGradient(true);
@@ -49,7 +51,11 @@ final class Gradients implements AutoCloseable {
      * @return owned by {@link #memory}
      */
     FusedWeights withoutGradients(Decoder decoder) {
-        return decoder.fuse(aliases, memory);
+        return fused(decoder, memory);
+    }
+
+    private FusedWeights fused(Decoder decoder, NDManager owner) {
+        return decoder.fuse(parameters.model(aliases, owner), owner);
     }
 
     /**
@@ -63,7 +69,7 @@ final class Gradients implements AutoCloseable {
     void add(Decoder decoder, CompletionBatch batch, UnaryOperator<float[]> slopes) {
         try (NDManager graph = memory.newSubManager();
                 GradientCollector collector = memory.getEngine().newGradientCollector()) {
-            NDArray logProbs = batch.logProbs(decoder, decoder.fuse(aliases, graph)); // [tokens]
+            NDArray logProbs = batch.logProbs(decoder, fused(decoder, graph)); // [tokens]
             backward(collector, graph, logProbs, slopes.apply(logProbs.toFloatArray()));
         }
     }
@@ -76,7 +82,7 @@ final class Gradients implements AutoCloseable {
     void addConcentrated(Decoder decoder, CompletionBatch batch, BinaryOperator<float[]> slopes) {
         try (NDManager graph = memory.newSubManager();
                 GradientCollector collector = memory.getEngine().newGradientCollector()) {
-            CompletionBatch.Concentrated found = batch.concentrated(decoder, decoder.fuse(aliases, graph));
+            CompletionBatch.Concentrated found = batch.concentrated(decoder, fused(decoder, graph));
             float[] slope = slopes.apply(
                     found.logProbs().toFloatArray(), found.logSquares().toFloatArray());
             backward(collector, graph, found.logProbs(), slope);

@@ -5,7 +5,7 @@ import ai.djl.ndarray.NDManager;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import org.openstrawberry.model.pretrained.Weights;
+import org.openstrawberry.model.pretrained.Parameters;
 import org.openstrawberry.model.transformer.Decoder;
 import org.openstrawberry.model.transformer.NoGradient;
 
@@ -25,7 +25,7 @@ public final class SupervisedTrainer {
     /**
      * One step. Every completion token of the batch weighs the same, however the batch is parted into micro-batches.
      *
-     * @param weights changed in place
+     * @param weights their trained tensors are changed in place
      * @param optimizer of the weights
      * @param batch at least one sequence
      * @param learningRate of this step
@@ -35,7 +35,7 @@ public final class SupervisedTrainer {
      * @throws ArithmeticException if the gradient is not finite; the weights are then unchanged
      */
     public SupervisedStep step(
-            Weights weights,
+            Parameters weights,
             Optimizer optimizer,
             List<Sequence> batch,
             double learningRate,
@@ -66,7 +66,7 @@ public final class SupervisedTrainer {
             }
             Map<String, NDArray> byName = gradients.byName();
             double gradNorm = Gradients.clip(byName, clipNorm);
-            optimizer.step(weights, byName, learningRate);
+            optimizer.step(weights.trained(), byName, learningRate);
             return new SupervisedStep(Arrays.stream(losses).sum(), gradNorm, tokens);
         }
     }

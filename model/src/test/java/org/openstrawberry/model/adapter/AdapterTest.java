@@ -1,0 +1,139 @@
+package org.openstrawberry.model.adapter;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.openstrawberry.config.InvalidInputException;
+import org.openstrawberry.model.Torch;
+import org.openstrawberry.model.Vectors;
+import org.openstrawberry.model.pretrained.AdapterDirectory;
+import org.openstrawberry.model.pretrained.LoraConfig;
+import org.openstrawberry.model.pretrained.ModelConfig;
+import org.openstrawberry.model.pretrained.Weights;
+import org.openstrawberry.model.transformer.FusedWeights;
+import org.openstrawberry.model.transformer.Tensors;
+import org.openstrawberry.model.transformer.TinyModel;
+import org.openstrawberry.model.transformer.VectorModel;
+
+class AdapterTest {
+    private static final float LOGITS = 1e-4f;
+
+    private NDManager manager;
+
+    @BeforeEach
+    void start() {
+        manager = Torch.start(1, "cpu");
+    }
+
+    @AfterEach
+    void close() {
+        manager.close();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"lora_qv", "lora_all"})
+    void aModelWithPeftsAdaptersComputesWhatPeftComputes(String name) {
+        VectorModel model = new VectorModel("llama");
+        AdapterDirectory directory =
+                AdapterDirectory.open(Vectors.model("llama").resolve(name), model.config());
+        Adapter adapter = new Adapter(directory.config(), model.config());
+        Weights base = model.weights(manager);
+        Weights trained = directory.load(manager);
+
+        Map<String, NDArray> adapted = new Adapted(adapter, base, trained).model(trained.asMap(), manager);
+        assertThat(logits(model, adapted)).containsExactly(model.floats(name + ".on", manager), within(LOGITS));
+        Weights merged = adapter.merged(base, trained, manager);
+        assertThat(logits(model, merged.asMap()))
+                .containsExactly(model.floats(name + ".merged", manager), within(LOGITS));
+        assertThat(logits(model, base.asMap())).containsExactly(model.floats(name + ".off", manager), within(LOGITS));
+    }
+
+    private float[] logits(VectorModel model, Map<String, NDArray> weights) {
+        long[] ids =
+                IntStream.of(Vectors.ids(model.at("/lora/ids"))).asLongStream().toArray();
+        FusedWeights fused = model.decoder().fuse(weights, manager);
+        NDArray hidden = model.decoder().hidden(fused, Tensors.longs(manager, ids, new Shape(1, ids.length)));
+        return model.decoder().logits(fused, hidden).toFloatArray();
+    }
+
+    @Test
+    void freshAdaptersLeaveTheBaseAsItIsToTheLastBit() {
+        ModelConfig config = TinyModel.config();
+        Weights base = TinyModel.weights(config, 1, manager);
+        Adapter adapter = new Adapter(new LoraConfig(2, 4, false, List.of(LoraConfig.ALL_LINEAR)), config);
+        Weights fresh = adapter.fresh(7, manager);
+
+        Weights merged = adapter.merged(base, fresh, manager);
+        base.asMap()
+                .forEach((name, array) ->
+                        assertThat(merged.get(name).toFloatArray()).isEqualTo(array.toFloatArray()));
+        String down = LoraConfig.down("model.layers.0.self_attn.q_proj");
+        assertThat(fresh.get(down).toFloatArray())
+                .isEqualTo(adapter.fresh(7, manager).get(down).toFloatArray())
+                .isNotEqualTo(adapter.fresh(8, manager).get(down).toFloatArray());
+        for (float value : fresh.get(down).toFloatArray()) {
+            assertThat(Math.abs(value)).isLessThan((float) (1 / Math.sqrt(8)));
+        }
+    }
+
+    @Test
+    void whatIsSavedIsReadBack(@TempDir Path folder) {
+        ModelConfig config = TinyModel.config();
+        LoraConfig lora = new LoraConfig(2, 5, true, List.of("q_proj", "down_proj"));
+        Weights fresh = new Adapter(lora, config).fresh(7, manager);
+        AdapterDirectory.save(folder.resolve("adapter"), lora, config, fresh, "a/base");
+
+        AdapterDirectory read = AdapterDirectory.open(folder.resolve("adapter"), config);
+        assertThat(read.config()).isEqualTo(lora);
+        assertThat(read.load(manager).names()).containsExactlyElementsOf(fresh.names());
+    }
+
+    @Test
+    void aTargetThatIsNoLayerIsRefused() {
+        ModelConfig config = TinyModel.config();
+        assertThatThrownBy(() -> new Adapter(new LoraConfig(2, 4, false, List.of("q_proj", "qkv")), config))
+                .hasMessage("target \"qkv\" is no linear layer of this model, expected q_proj, k_proj, v_proj, o_proj,"
+                        + " gate_proj, up_proj, down_proj or all-linear alone");
+    }
+
+    @Test
+    void whatIsNotSupportedIsRefusedByName(@TempDir Path folder) throws IOException {
+        refused(folder, "\"use_dora\": false", "\"use_dora\": true", "use_dora: found true, expected false");
+        refused(folder, "\"bias\": \"none\"", "\"bias\": \"all\"", "bias: found \"all\", expected \"none\"");
+        refused(folder, "\"rank_pattern\": {}", "\"rank_pattern\": {\"q_proj\": 8}", "rank_pattern: found {");
+        refused(folder, "\"r\": 4", "\"r\": 8", "lora_A.weight: found shape (4, 64), expected (8, 64)");
+        refused(
+                folder,
+                "\"q_proj\",",
+                "\"k_proj\",",
+                "tensors are missing: base_model.model.model.layers.0.self_attn.k");
+        refused(folder, "\"q_proj\",", "\"qqq\",", "target_modules: target \"qqq\" is no linear layer");
+    }
+
+    private static void refused(Path folder, String from, String to, String words) throws IOException {
+        Path copy =
+                Vectors.copy(Vectors.model("llama").resolve("lora_qv"), folder.resolve("" + (from + to).hashCode()));
+        Path config = copy.resolve("adapter_config.json");
+        Files.writeString(config, Files.readString(config).replace(from, to));
+        ModelConfig model = new VectorModel("llama").config();
+        assertThatThrownBy(() -> AdapterDirectory.open(copy, model))
+                .isInstanceOf(InvalidInputException.class)
+                .hasMessageContaining(words);
+    }
+}
