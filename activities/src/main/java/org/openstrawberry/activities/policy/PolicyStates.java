@@ -23,6 +23,7 @@ import org.openstrawberry.model.training.DpoStep;
 import org.openstrawberry.model.training.PairLogProbs;
 import org.openstrawberry.model.training.PreferencePair;
 import org.openstrawberry.workflows.TrainingState;
+import org.openstrawberry.workflows.TrainingState.HeldOut;
 import org.openstrawberry.workflows.steps.ArtifactRef;
 import org.openstrawberry.workflows.steps.TrainerActivities.StepRequest;
 import org.slf4j.Logger;
@@ -190,14 +191,13 @@ public final class PolicyStates implements AutoCloseable {
         }
         TrainingState state =
                 Json.read(run.store().resolve(path), IterationRecord.class).state();
+        if (state.heldOut().map(HeldOut::bestIteration).orElse(0) != iteration) {
+            return Optional.empty();
+        }
         RunSpec spec = state.adjusted().isEmpty() ? run.spec() : Adjustment.apply(run.spec(), state.adjusted());
-        boolean best = state.heldOut()
-                .filter(held -> held.bestIteration() == iteration)
-                .isPresent();
         return Optional.of(spec.reference())
-                .filter(reference -> best
-                        && reference.atBest()
-                        && iteration % spec.evaluation().every() == 0);
+                .filter(reference ->
+                        reference.atBest() && iteration % spec.evaluation().every() == 0);
     }
 
     private static ArtifactRef whole(Run run, String path) {

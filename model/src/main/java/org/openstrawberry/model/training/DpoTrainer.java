@@ -207,13 +207,14 @@ public final class DpoTrainer {
                 List<Integer> items, CompletionBatch rows, float[] policy, float[] ref, float[] squares) {
             float[][] policyRows = rows.byRow(policy);
             float[][] referenceRows = rows.byRow(ref);
+            float[][] squareRows = squares.length == 0 ? new float[0][] : rows.byRow(squares);
             int n = items.size();
             List<PairTokens> kept = new ArrayList<>(n);
             for (int k = 0; k < n; k++) {
-                double weight = squares.length == 0
+                double weight = squareRows.length == 0
                         ? 1
-                        : Math.exp(meanLead(policyRows[k], rows.byRow(squares)[k])
-                                + meanLead(policyRows[n + k], rows.byRow(squares)[n + k]));
+                        : Math.exp(meanLead(policyRows[k], squareRows[k])
+                                + meanLead(policyRows[n + k], squareRows[n + k]));
                 PairTokens pair = new PairTokens(
                         policyRows[k], policyRows[n + k], referenceRows[k], referenceRows[n + k], weight);
                 found[items.get(k)] = pair;

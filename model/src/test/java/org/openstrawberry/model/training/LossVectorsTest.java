@@ -120,6 +120,35 @@ class LossVectorsTest {
         }
     }
 
+    /** Also of models whose token gradients are not among the vectors. */
+    @ParameterizedTest
+    @ValueSource(strings = {"llama", "llama_rope_llama3", "llama_tied_bf16"})
+    void everyLossOfAModelIsTheReferences(String name) {
+        VectorModel model = new VectorModel(name);
+        List<PreferencePair> pairs = TrainingParityTest.pairs(model);
+        try (Weights policy = model.weights(manager);
+                Weights reference = model.reference(manager)) {
+            DpoTrainer trainer = new DpoTrainer(model.decoder());
+            losses(name).fields().forEachRemaining(kind -> {
+                JsonNode expected = kind.getValue();
+                PreferenceObjective objective = objective(kind.getKey(), expected.get("settings"));
+                DpoStep step = trainer.measure(policy, reference, pairs, objective, 8192);
+                double[] alone = TrainingParityTest.doubles(expected.get("alone"));
+                double mean = expected.get("mean").doubleValue();
+                assertThat(step.loss()).as(kind.getKey()).isCloseTo(mean, within(2e-4 * Math.max(1, mean)));
+                for (int i = 0; i < alone.length; i++) {
+                    assertThat(step.losses().get(i))
+                            .as(kind.getKey())
+                            .isCloseTo(alone[i], within(2e-4 * Math.max(1, Math.abs(alone[i]))));
+                    PairLogProbs sums = step.scored().get(i);
+                    assertThat(sums.chosenReward(objective.beta()))
+                            .as(kind.getKey())
+                            .isCloseTo(expected.at("/rewards_chosen/" + i).doubleValue(), within(4e-4));
+                }
+            });
+        }
+    }
+
     private static void assertClose(double found, double expected, String kind) {
         double tolerance = MAGNIFYING.stream().anyMatch(kind::contains) ? 1e-4 : 2e-5;
         assertThat(found).isCloseTo(expected, within(tolerance * Math.max(1, Math.abs(expected))));

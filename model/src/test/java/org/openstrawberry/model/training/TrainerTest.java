@@ -300,6 +300,7 @@ class TrainerTest {
         Generator generator = new Generator(decoder, Set.of(EOS), 0);
         SamplingSettings sampling = new SamplingSettings(0.9, 5, 0.9, 0.01, 6);
         List<PreferencePair> pairs = pairs(2);
+        PreferenceObjective weighted = mixture(new PreferenceLoss.Sigmoid(), new PreferenceLoss.Sft(), 1, true);
         List<Sequence> batch = LogProbsTest.sequences(new Random(7), 2);
         try (Optimizer optimizer = Optimizer.of(
                 new OptimizerSettings(
@@ -308,6 +309,7 @@ class TrainerTest {
             List<String> after = new ArrayList<>();
             for (int i = 0; i < 200; i++) {
                 trainer.step(policy, reference, optimizer, pairs, DPO, 1e-4, 1, 20);
+                trainer.measure(policy, reference, pairs, weighted, 20);
                 supervised.step(policy, optimizer, batch, 1e-4, 1, 20);
                 generator.generate(policy, List.of(new GenerationRequest(0, new int[] {1, 2}, 4)), sampling, 1, i);
                 if (i == 0 || i == 199) {
