@@ -91,6 +91,12 @@ final class ModelTool {
             if (ids.length == 0) {
                 throw line.wrong("found a text without tokens, expected at least one");
             }
+            for (int id : ids) {
+                if (id >= config.vocabSize()) {
+                    throw line.wrong(
+                            "found a text with token " + id + "; the model has 0 to " + (config.vocabSize() - 1));
+                }
+            }
             boolean learned = config.attention().get(0).rope().isEmpty();
             if (learned && ids.length + newTokens > config.maxPositionEmbeddings()) {
                 throw line.wrong("found " + ids.length + " tokens"

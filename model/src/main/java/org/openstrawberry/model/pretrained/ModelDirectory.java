@@ -117,8 +117,9 @@ public final class ModelDirectory {
         ModelConfig config = ModelConfig.of(configFile, heads);
         Path tokenizerFile = path.resolve(TOKENIZER);
         Vocabulary vocabulary = Vocabulary.read(tokenizerFile);
-        if (vocabulary.size() > config.vocabSize()) {
-            throw new InvalidInputException(tokenizerFile + ": found token ids up to " + (vocabulary.size() - 1)
+        // Added tokens may go beyond, such as the image token of text models that were cut from a larger one.
+        if (vocabulary.modelSize() > config.vocabSize()) {
+            throw new InvalidInputException(tokenizerFile + ": found token ids up to " + (vocabulary.modelSize() - 1)
                     + ", expected less than " + config.vocabSize() + ", the vocab_size of config.json");
         }
         Tokenizer.open(tokenizerFile, vocabulary).close();

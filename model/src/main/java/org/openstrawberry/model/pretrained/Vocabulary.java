@@ -12,8 +12,9 @@ import org.openstrawberry.config.InvalidInputException;
  *
  * @param ids by token, added ones too
  * @param size one more than the greatest id
+ * @param modelSize the same without added tokens
  */
-record Vocabulary(Map<String, Integer> ids, int size) {
+record Vocabulary(Map<String, Integer> ids, int size, int modelSize) {
     static Vocabulary read(Path file) {
         JsonObject json = JsonObject.read(file);
         JsonObject model = json.object("model").orElseThrow(() -> json.wrong("model", "an object with the vocabulary"));
@@ -29,14 +30,18 @@ record Vocabulary(Map<String, Integer> ids, int size) {
                     .properties()
                     .forEach(entry -> ids.put(entry.getKey(), entry.getValue().asInt()));
         }
+        int modelSize = size(ids);
         json.value("added_tokens")
                 .ifPresent(added -> added.forEach(token ->
                         ids.put(token.path("content").asText(), token.path("id").asInt())));
         if (ids.isEmpty()) {
             throw new InvalidInputException(file + ": model.vocab is empty, expected tokens");
         }
-        int greatest = ids.values().stream().mapToInt(Integer::intValue).max().orElseThrow();
-        return new Vocabulary(ids, greatest + 1);
+        return new Vocabulary(ids, size(ids), modelSize);
+    }
+
+    private static int size(Map<String, Integer> ids) {
+        return ids.values().stream().mapToInt(Integer::intValue).max().orElse(-1) + 1;
     }
 
     Optional<Integer> id(String token) {

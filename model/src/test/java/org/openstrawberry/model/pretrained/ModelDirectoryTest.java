@@ -189,6 +189,24 @@ class ModelDirectoryTest {
     }
 
     @Test
+    void anAddedTokenThatTheModelDoesNotHaveIsLeftAlone() throws IOException {
+        edit(
+                "tokenizer.json",
+                root -> ((ObjectNode) root.withArray("added_tokens").addObject())
+                        .put("id", 384)
+                        .put("content", "<image>")
+                        .put("single_word", false)
+                        .put("lstrip", false)
+                        .put("rstrip", false)
+                        .put("normalized", false)
+                        .put("special", true));
+        ModelDirectory model = ModelDirectory.open(directory);
+        try (Tokenizer tokenizer = model.tokenizer()) {
+            assertThat(tokenizer.encodeWithout("<image>")).containsExactly(384);
+        }
+    }
+
+    @Test
     void shardsLoadAsOneFile() throws IOException {
         Map<String, float[]> expected = new LinkedHashMap<>();
         try (Weights weights = ModelDirectory.open(directory).load(manager)) {
