@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.PropertyNamingStrategies.KebabCaseStrategy
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
@@ -39,11 +40,11 @@ public sealed interface JudgeSpec extends RewardKind {
     /** A regular expression whose first group is the verdict; its last match in the answer counts. */
     String pattern();
 
-    /** Longest answer, in the judge's tokens. */
-    int maxTokens();
+    /** Longest answer, in the judge's tokens; empty: not sent. */
+    Optional<Integer> maxTokens();
 
-    /** Of the judge's sampling. */
-    double temperature();
+    /** Of the judge's sampling; empty: not sent. */
+    Optional<Double> temperature();
 
     /**
      * The judge gives each completion a number.
@@ -62,8 +63,8 @@ public sealed interface JudgeSpec extends RewardKind {
             String pattern,
             double from,
             double to,
-            int maxTokens,
-            double temperature)
+            Optional<Integer> maxTokens,
+            Optional<Double> temperature)
             implements JudgeSpec {
 
         /** Checks template, pattern and ranges. */
@@ -93,8 +94,8 @@ public sealed interface JudgeSpec extends RewardKind {
             String system,
             String template,
             String pattern,
-            int maxTokens,
-            double temperature)
+            Optional<Integer> maxTokens,
+            Optional<Double> temperature)
             implements JudgeSpec {
 
         /** Checks template, pattern and ranges. */
@@ -106,7 +107,8 @@ public sealed interface JudgeSpec extends RewardKind {
         }
     }
 
-    private static void check(String url, String model, String pattern, int maxTokens, double temperature) {
+    private static void check(
+            String url, String model, String pattern, Optional<Integer> maxTokens, Optional<Double> temperature) {
         Check.url("url", url);
         Check.notBlank("model", model);
         try {
@@ -117,8 +119,8 @@ public sealed interface JudgeSpec extends RewardKind {
                     "pattern",
                     "must be a regular expression, found " + Check.quoted(pattern) + " (" + e.getDescription() + ")");
         }
-        Check.atLeast(1, "max-tokens", maxTokens);
-        Check.notNegative("temperature", temperature);
+        maxTokens.ifPresent(most -> Check.atLeast(1, "max-tokens", most));
+        temperature.ifPresent(value -> Check.notNegative("temperature", value));
     }
 
     private static void checkTemplate(String template, List<String> needed) {

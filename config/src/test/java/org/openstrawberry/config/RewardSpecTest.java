@@ -44,7 +44,9 @@ class RewardSpecTest {
                                 + " rate-per-second: 2.5 }",
                         HttpSpec.class),
                 arguments("{ judge: { kind: pointwise, url: 'http://host/v1', model: m } }", JudgeSpec.Pointwise.class),
-                arguments("{ judge: { kind: pairwise, url: 'http://host/v1', model: m } }", JudgeSpec.Pairwise.class),
+                arguments(
+                        "{ judge: { kind: pairwise, url: 'http://host/v1', model: m, temperature: null } }",
+                        JudgeSpec.Pairwise.class),
                 arguments("{ java: { name: mine, settings: { a: { b: 1 } } } }", JavaSpec.class),
                 arguments("{ classifier: { model: rm/ } }", ClassifierSpec.class),
                 arguments(

@@ -16,6 +16,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.openstrawberry.activities.rewards.Rewards;
+import org.openstrawberry.activities.rewards.Scored;
 import org.openstrawberry.activities.rewards.Scorer;
 import org.openstrawberry.activities.run.RunSetup;
 import org.openstrawberry.config.RewardSpec;
@@ -74,6 +75,22 @@ class RewardFailureTest {
                     .hasSize((int) quarantined)
                     .noneMatch(line -> line.contains("reward\":0"));
         }
+    }
+
+    @Test
+    void anIterationWithoutAnyRewardFailsTheRunAndGoesOnOnceTheRewardWorks() throws IOException {
+        assertThatThrownBy(() -> train(
+                        "failing",
+                        spec -> (group, place) -> Mono.just(group.stream()
+                                .map(sample -> Scored.failed("the judge is down"))
+                                .toList()),
+                        "data.held-out=null"))
+                .isInstanceOf(RunFailedException.class)
+                .hasMessageContaining("no prompt has a reward for a share of 0.5 of its branches");
+        train("failing", SOUND, "data.held-out=null");
+        train("sound", SOUND, "data.held-out=null");
+
+        assertThat(run.outcome("failing")).isEqualTo(run.outcome("sound"));
     }
 
     @Test

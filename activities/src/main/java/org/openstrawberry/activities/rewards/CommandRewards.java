@@ -1,6 +1,8 @@
 package org.openstrawberry.activities.rewards;
 
 import java.time.Duration;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import org.openstrawberry.config.CommandSpec;
 import org.openstrawberry.config.RewardLimits;
 import reactor.core.publisher.Mono;
@@ -18,18 +20,33 @@ final class CommandRewards {
     private CommandRewards() {}
 
     static Scorer of(CommandSpec spec, RewardLimits limits, Duration firstRetry) {
+        Set<RewardProcess> running = ConcurrentHashMap.newKeySet();
         // Twice as many: what ends a hung process must not wait for the thread that hangs on it.
         Scheduler threads =
                 Schedulers.newBoundedElastic(2 * limits.concurrency(), MOST_WAITING, "reward-command", 60, true);
         PoolBuilder<RewardProcess, PoolConfig<RewardProcess>> processes = PoolBuilder.from(
-                        Mono.fromCallable(() -> RewardProcess.start(spec)).subscribeOn(threads))
-                .destroyHandler(
-                        process -> Mono.<Void>fromRunnable(process::close).subscribeOn(threads))
+                        Mono.fromCallable(() -> started(spec, running)).subscribeOn(threads))
+                .destroyHandler(process ->
+                        Mono.<Void>fromRunnable(() -> end(process, running)).subscribeOn(threads))
                 .evictionPredicate(
                         (process, pooled) -> !process.isAlive() || pooled.idleTime() > LONGEST_IDLE.toMillis())
                 .evictInBackground(LOOK_FOR_IDLE);
         BatchReward<RewardProcess> reward = (process, samples) ->
                 Mono.fromCallable(() -> process.ask(samples.get(0))).subscribeOn(threads);
-        return new BatchScorer<>(reward, 1, new Tries<>(processes, limits, firstRetry), threads::dispose);
+        return new BatchScorer<>(reward, 1, new Tries<>(processes, limits, firstRetry), () -> {
+            running.forEach(process -> end(process, running)); // those that are being asked
+            threads.dispose();
+        });
+    }
+
+    private static RewardProcess started(CommandSpec spec, Set<RewardProcess> running) {
+        RewardProcess process = RewardProcess.start(spec);
+        running.add(process);
+        return process;
+    }
+
+    private static void end(RewardProcess process, Set<RewardProcess> running) {
+        process.close();
+        running.remove(process);
     }
 }

@@ -81,8 +81,8 @@ final class Judges {
                 messages.addObject().put("role", "system").put("content", filled(spec.system(), sample, texts));
             }
             messages.addObject().put("role", "user").put("content", filled(spec.template(), sample, texts));
-            request.put("temperature", spec.temperature());
-            request.put("max_tokens", spec.maxTokens());
+            spec.temperature().ifPresent(value -> request.put("temperature", value));
+            spec.maxTokens().ifPresent(most -> request.put("max_tokens", most));
             return endpoint.post(request).map(this::verdict);
         }
 

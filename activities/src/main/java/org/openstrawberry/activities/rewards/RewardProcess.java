@@ -9,6 +9,7 @@ import java.io.BufferedReader;
 import java.io.BufferedWriter;
 import java.io.File;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -53,10 +54,16 @@ final class RewardProcess {
 
     private void logErrors(String program) {
         Thread reader = new Thread(
-                () -> process.errorReader(StandardCharsets.UTF_8).lines().forEach(line -> {
-                    lastError = line;
-                    log.info("{}: {}", program, line);
-                }),
+                () -> {
+                    try {
+                        process.errorReader(StandardCharsets.UTF_8).lines().forEach(line -> {
+                            lastError = line;
+                            log.info("{}: {}", program, line);
+                        });
+                    } catch (UncheckedIOException e) {
+                        log.debug("a program was ended while it wrote", e);
+                    }
+                },
                 "reward-stderr");
         reader.setDaemon(true);
         reader.start();

@@ -88,7 +88,7 @@ final class SumScorer implements Scorer {
 
     private static double[] zScores(double[] scores) {
         double[] normal = new double[scores.length];
-        if (Arrays.stream(scores).distinct().count() < 2) {
+        if (Arrays.stream(scores).allMatch(score -> score == scores[0])) {
             return normal; // they tell nothing, and their deviation may be a rounding error instead of 0
         }
         double mean = Arrays.stream(scores).sum() / scores.length;

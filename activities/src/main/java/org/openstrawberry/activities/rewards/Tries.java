@@ -6,6 +6,8 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Function;
 import org.openstrawberry.config.RewardLimits;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import reactor.core.publisher.Mono;
 import reactor.pool.InstrumentedPool;
 import reactor.pool.PoolBuilder;
@@ -20,6 +22,7 @@ import reactor.util.retry.Retry;
  * @param <R> what a request needs, such as a process
  */
 final class Tries<R> implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(Tries.class);
     static final Duration FIRST_RETRY = Duration.ofMillis(100);
     /** Longer than a step may take. */
     static final Duration ENDLESS = Duration.ofDays(2);
@@ -102,7 +105,14 @@ final class Tries<R> implements AutoCloseable {
 
     @Override
     public void close() {
-        resources.disposeLater().block(Duration.ofSeconds(10));
+        resources
+                .disposeLater()
+                .timeout(Duration.ofSeconds(10))
+                .onErrorResume(e -> {
+                    log.warn("a reward's resources did not end in time", e);
+                    return Mono.empty();
+                })
+                .block();
     }
 
     /** Spreads requests evenly: each is given the next free moment. */

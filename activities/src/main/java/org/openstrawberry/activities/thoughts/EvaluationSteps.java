@@ -86,7 +86,8 @@ public final class EvaluationSteps implements EvaluationActivities {
                         Philox.seed(run.spec().seed(), "evaluation"),
                         iteration)
                 .doOnNext(answer -> seconds.add(answer.seconds()))
-                .concatMap(answer -> score(run, iteration, rows, scorer, answer, firstSample))
+                .flatMapSequential(
+                        answer -> score(run, iteration, rows, scorer, answer, firstSample), Scorer.CONCURRENCY)
                 .collectList()
                 .block();
         if (lines == null) {

@@ -16,6 +16,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import reactor.core.Disposable;
 
 /** Rewards by a real program, which does as it is told by the completion. */
 @Timeout(120)
@@ -144,9 +145,17 @@ class CommandRewardsTest extends RewardsTest {
     }
 
     @Test
-    void programsEndWithTheirOwner() throws IOException {
+    void programsEndWithTheirOwnerEvenWhileTheyAreAsked() throws IOException, InterruptedException {
         score(program("concurrency", 2), "a", "b", "c");
+        long before = started();
+        Disposable asking = rewards.apply(spec(program("retries", 0)))
+                .score(List.of(sample("hang")), "prompt 0")
+                .subscribe();
+        while (started() == before) {
+            Thread.sleep(10);
+        }
         close();
+        asking.dispose();
 
         try (Stream<Path> files = Files.list(folder)) {
             assertThat(files.map(file -> file.getFileName().toString())
