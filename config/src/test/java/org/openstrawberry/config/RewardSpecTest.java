@@ -169,7 +169,7 @@ class RewardSpecTest {
                 .extracting(SumSpec.Part::kind)
                 .containsExactly(
                         new CommandSpec(List.of("a"), folder.toString()),
-                        new ClassifierSpec(folder.resolve("rm").toString(), 16));
+                        new ClassifierSpec(folder.resolve("rm").toString(), 16, 2));
     }
 
     @Test

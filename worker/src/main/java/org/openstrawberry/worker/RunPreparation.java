@@ -8,6 +8,7 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.openstrawberry.activities.data.PromptData;
 import org.openstrawberry.activities.run.InputChecks;
+import org.openstrawberry.activities.run.Run;
 import org.openstrawberry.activities.run.RunSetup;
 import org.openstrawberry.activities.store.Json;
 import org.openstrawberry.activities.store.RunLayout;
@@ -74,12 +75,13 @@ record RunPreparation(RunSpec spec, Path directory) {
         }
     }
 
-    /** Says how many rows of the prompts a prepared run leaves out or holds out; nothing where all are used. */
+    /** Says what a prepared run leaves out or holds out of the prompts, and where its chat template surprises. */
     void tellWhatIsLeftOut() {
         PromptData.Report report = Json.read(directory.resolve(RunLayout.DATA), PromptData.Report.class);
         Stream.concat(Stream.of(report.prompts()), report.heldOut().stream())
                 .filter(file -> file.used() < file.rows())
                 .forEach(file -> System.err.println(file.words()));
+        new Run(directory).chatWarning().ifPresent(System.err::println);
     }
 
     /** Prepares the directory for a run on a server. The caller holds the run's lock. */

@@ -62,19 +62,22 @@ final class RunWorkers implements AutoCloseable {
     private final WorkerFactory own;
 
     private final boolean trains;
-    private final Tensors tensors = new Tensors();
     private final TrainerSteps trainer;
     private final StepInterceptor interceptor;
 
     /** Workers of all roles for a server in this process. */
-    RunWorkers(WorkflowClient client, MeterRegistry meters, Function<RewardSpec, Scorer> rewards) {
-        this(client, meters, rewards, EnumSet.allOf(Role.class), ALONE, Optional.empty());
+    RunWorkers(WorkflowClient client, MeterRegistry meters, Tensors tensors, Function<RewardSpec, Scorer> rewards) {
+        this(client, meters, tensors, rewards, EnumSet.allOf(Role.class), ALONE, Optional.empty());
     }
 
-    /** @param server its address, for the marks in run directories; empty where it is in this process */
+    /**
+     * @param tensors closed by the caller, after this
+     * @param server its address, for the marks in run directories; empty where it is in this process
+     */
     RunWorkers(
             WorkflowClient client,
             MeterRegistry meters,
+            Tensors tensors,
             Function<RewardSpec, Scorer> rewards,
             Set<Role> roles,
             WorkerSpec tuning,
@@ -150,7 +153,6 @@ final class RunWorkers implements AutoCloseable {
         List.of(shared, own).forEach(WorkerFactory::shutdownNow);
         List.of(shared, own).forEach(factory -> factory.awaitTermination(10, TimeUnit.SECONDS));
         trainer.close();
-        tensors.close();
         interceptor.close();
     }
 }

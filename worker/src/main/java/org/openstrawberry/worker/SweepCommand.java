@@ -11,9 +11,11 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
+import org.openstrawberry.activities.rewards.LocalClassifiers;
 import org.openstrawberry.activities.rewards.Rewards;
 import org.openstrawberry.activities.run.InputChecks;
 import org.openstrawberry.activities.run.RunSetup;
+import org.openstrawberry.activities.runtime.Tensors;
 import org.openstrawberry.activities.store.Json;
 import org.openstrawberry.activities.store.RunLock;
 import org.openstrawberry.config.InvalidInputException;
@@ -75,8 +77,10 @@ final class SweepCommand implements Callable<Integer> {
             });
             RunLog.into(directory);
             try (EmbeddedTemporal temporal = EmbeddedTemporal.start();
-                    Rewards rewards = new Rewards();
-                    RunWorkers workers = new RunWorkers(temporal.client(), new SimpleMeterRegistry(), rewards)) {
+                    Tensors tensors = new Tensors();
+                    Rewards rewards = new Rewards(new LocalClassifiers(tensors));
+                    RunWorkers workers =
+                            new RunWorkers(temporal.client(), new SimpleMeterRegistry(), tensors, rewards)) {
                 workers.start();
                 SweepHandle handle = SweepHandle.start(temporal.client(), id, input);
                 CountDownLatch interrupted = RunWatch.onInterrupt(() -> {

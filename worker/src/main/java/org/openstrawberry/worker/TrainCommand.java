@@ -9,8 +9,10 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
+import org.openstrawberry.activities.rewards.LocalClassifiers;
 import org.openstrawberry.activities.rewards.Rewards;
 import org.openstrawberry.activities.run.RunSetup;
+import org.openstrawberry.activities.runtime.Tensors;
 import org.openstrawberry.activities.store.RunLock;
 import org.openstrawberry.workflows.RunResult;
 import org.openstrawberry.workflows.TrainingInput;
@@ -69,8 +71,9 @@ final class TrainCommand implements Callable<Integer> {
         RunLog.into(directory);
         try (EmbeddedTemporal temporal = EmbeddedTemporal.start()) {
             WorkflowClient client = temporal.client();
-            try (Rewards rewards = new Rewards();
-                    RunWorkers workers = new RunWorkers(client, new SimpleMeterRegistry(), rewards)) {
+            try (Tensors tensors = new Tensors();
+                    Rewards rewards = new Rewards(new LocalClassifiers(tensors));
+                    RunWorkers workers = new RunWorkers(client, new SimpleMeterRegistry(), tensors, rewards)) {
                 rewards.apply(run.spec().reward()); // what it lacks is said before any work
                 workers.start();
                 return watch(

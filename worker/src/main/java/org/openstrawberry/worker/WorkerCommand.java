@@ -10,7 +10,9 @@ import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
+import org.openstrawberry.activities.rewards.LocalClassifiers;
 import org.openstrawberry.activities.rewards.Rewards;
+import org.openstrawberry.activities.runtime.Tensors;
 import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.config.WorkerFile;
 import org.openstrawberry.config.WorkerSpec;
@@ -66,10 +68,12 @@ final class WorkerCommand implements Callable<Integer> {
         WorkerSpec tuning = WorkerFile.read(Optional.ofNullable(file), slots, pollers);
         CountDownLatch ended = RunWatch.onInterrupt(() -> System.err.println("Finishing the steps under way."));
         try (Strawberry temporal = server.connect();
-                Rewards rewards = new Rewards();
+                Tensors tensors = new Tensors();
+                Rewards rewards = new Rewards(new LocalClassifiers(tensors));
                 RunWorkers workers = new RunWorkers(
                         temporal.client(),
                         new SimpleMeterRegistry(),
+                        tensors,
                         rewards,
                         chosen,
                         tuning,

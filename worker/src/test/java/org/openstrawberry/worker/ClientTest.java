@@ -14,6 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.openstrawberry.activities.rewards.Rewards;
 import org.openstrawberry.activities.run.RunSetup;
+import org.openstrawberry.activities.runtime.Tensors;
 import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.config.RunFile;
 import org.openstrawberry.config.RunSpec;
@@ -30,6 +31,7 @@ import reactor.core.scheduler.Schedulers;
 class ClientTest {
     private final TinyRun run;
     private final EmbeddedTemporal temporal = EmbeddedTemporal.start();
+    private final Tensors tensors = new Tensors();
     private final Strawberry strawberry = temporal.connection();
 
     ClientTest(@TempDir Path folder) {
@@ -39,6 +41,7 @@ class ClientTest {
     @AfterEach
     void close() {
         temporal.close();
+        tensors.close();
     }
 
     @Test
@@ -169,6 +172,6 @@ class ClientTest {
     }
 
     private RunWorkers workers() {
-        return new RunWorkers(strawberry.client(), new SimpleMeterRegistry(), new Rewards());
+        return new RunWorkers(strawberry.client(), new SimpleMeterRegistry(), tensors, new Rewards());
     }
 }

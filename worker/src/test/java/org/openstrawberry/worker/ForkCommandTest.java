@@ -18,6 +18,7 @@ import org.openstrawberry.activities.policy.StepFile;
 import org.openstrawberry.activities.rewards.Rewards;
 import org.openstrawberry.activities.run.Fork;
 import org.openstrawberry.activities.run.RunSetup;
+import org.openstrawberry.activities.runtime.Tensors;
 import org.openstrawberry.activities.store.DurableFiles;
 import org.openstrawberry.activities.store.Hashes;
 import org.openstrawberry.activities.store.Json;
@@ -102,7 +103,9 @@ class ForkCommandTest {
         Path directory = run.directory("parent");
         RunSetup.prepare(spec, directory);
         try (EmbeddedTemporal temporal = EmbeddedTemporal.start();
-                RunWorkers workers = new RunWorkers(temporal.client(), new SimpleMeterRegistry(), new Rewards())) {
+                Tensors tensors = new Tensors();
+                RunWorkers workers =
+                        new RunWorkers(temporal.client(), new SimpleMeterRegistry(), tensors, new Rewards())) {
             workers.start();
             RunHandle handle =
                     RunHandle.start(temporal.client(), "run", TrainingInput.start(spec, directory.toString()));

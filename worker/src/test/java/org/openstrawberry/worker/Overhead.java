@@ -15,6 +15,7 @@ import java.util.function.ToDoubleFunction;
 import java.util.stream.IntStream;
 import org.openstrawberry.activities.rewards.Rewards;
 import org.openstrawberry.activities.run.RunSetup;
+import org.openstrawberry.activities.runtime.Tensors;
 import org.openstrawberry.activities.store.DurableFiles;
 import org.openstrawberry.activities.store.Json;
 import org.openstrawberry.activities.store.RunLayout;
@@ -149,7 +150,9 @@ final class Overhead implements Callable<Integer> {
         Path directory = folder.resolve(ServerRun.ID);
         RunSetup.prepare(spec, directory);
         try (EmbeddedTemporal temporal = EmbeddedTemporal.start();
-                RunWorkers workers = new RunWorkers(temporal.client(), new SimpleMeterRegistry(), new Rewards())) {
+                Tensors tensors = new Tensors();
+                RunWorkers workers =
+                        new RunWorkers(temporal.client(), new SimpleMeterRegistry(), tensors, new Rewards())) {
             workers.start();
             RunHandle.start(temporal.client(), ServerRun.ID, TrainingInput.start(spec, directory.toString()))
                     .result()

@@ -19,6 +19,7 @@ import org.openstrawberry.activities.rewards.Rewards;
 import org.openstrawberry.activities.rewards.Scored;
 import org.openstrawberry.activities.rewards.Scorer;
 import org.openstrawberry.activities.run.RunSetup;
+import org.openstrawberry.activities.runtime.Tensors;
 import org.openstrawberry.config.RewardSpec;
 import org.openstrawberry.config.RunFile;
 import org.openstrawberry.config.RunSpec;
@@ -119,7 +120,8 @@ class RewardFailureTest {
         RunSetup.prepare(spec, directory);
         try (EmbeddedTemporal temporal = EmbeddedTemporal.start()) {
             WorkflowClient client = temporal.client();
-            try (RunWorkers workers = new RunWorkers(client, new SimpleMeterRegistry(), rewards)) {
+            try (Tensors tensors = new Tensors();
+                    RunWorkers workers = new RunWorkers(client, new SimpleMeterRegistry(), tensors, rewards)) {
                 workers.start();
                 RunHandle handle = RunHandle.start(client, name, TrainingInput.start(spec, directory.toString()));
                 handle.result().block();

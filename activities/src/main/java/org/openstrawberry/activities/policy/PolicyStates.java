@@ -19,6 +19,7 @@ import org.openstrawberry.config.DpoSpec;
 import org.openstrawberry.config.OptimizerSpec;
 import org.openstrawberry.config.ReferenceSpec;
 import org.openstrawberry.config.RunSpec;
+import org.openstrawberry.model.Torch;
 import org.openstrawberry.model.training.DpoStep;
 import org.openstrawberry.model.training.PairLogProbs;
 import org.openstrawberry.model.training.PreferencePair;
@@ -58,6 +59,7 @@ public final class PolicyStates implements AutoCloseable {
             state = load(run, iteration);
             states.put(run.directory(), state);
         }
+        Torch.useThreads(run.spec().model().threads());
         while (state.iteration() < iteration) {
             replay(run, state);
         }

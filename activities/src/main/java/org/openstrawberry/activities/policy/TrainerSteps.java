@@ -20,6 +20,7 @@ import org.openstrawberry.config.OptimizerSpec;
 import org.openstrawberry.config.ReferenceSpec;
 import org.openstrawberry.config.WarmupRow;
 import org.openstrawberry.config.WarmupSpec;
+import org.openstrawberry.model.Torch;
 import org.openstrawberry.model.pretrained.AdapterDirectory;
 import org.openstrawberry.model.pretrained.ModelDirectory;
 import org.openstrawberry.model.training.Sequence;
@@ -69,6 +70,7 @@ public final class TrainerSteps implements TrainerActivities, AutoCloseable {
         }
         WarmUpState state =
                 held != null ? held : WarmUpState.load(run, spec, checkpoints, RunLayout.warmUpCheckpoint(step), step);
+        Torch.useThreads(run.spec().model().threads());
         double loss = state.advance(end, examples(run));
         log.info("warm-up: step {} of {}, loss {}", end, spec.steps(), loss);
         state.save(checkpoints, RunLayout.warmUpCheckpoint(end), loss);

@@ -45,7 +45,7 @@ public final class Rewards implements Function<RewardSpec, Scorer>, AutoCloseabl
     public Rewards() {
         this(spec -> {
             throw new InvalidInputException(
-                    "reward.classifier: sequence-classification models are not available in this version");
+                    "reward.classifier: sequence-classification models need the tensor thread of a worker");
         });
     }
 
@@ -144,8 +144,8 @@ public final class Rewards implements Function<RewardSpec, Scorer>, AutoCloseabl
 
     private Scorer classifier(ClassifierSpec spec, RewardLimits limits) {
         Classifier model = classifiers.load(spec);
-        BatchReward<Permit> reward = (permit, samples) -> Mono.fromCallable(
-                () -> model.scores(samples).stream().map(Scored::of).toList());
+        BatchReward<Permit> reward = (permit, samples) -> model.scores(samples)
+                .map(scores -> scores.stream().map(Scored::of).toList());
         return new BatchScorer<>(reward, spec.batch(), Tries.ofPermits(limits, firstRetry), model::close);
     }
 

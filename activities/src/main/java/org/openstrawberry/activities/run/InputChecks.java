@@ -24,6 +24,7 @@ public final class InputChecks {
     PromptData.Report report(RunSpec spec, Supplier<PromptData.Report> check) {
         List<Object> key = List.of(
                 spec.model().policy(),
+                spec.model().lora(),
                 spec.data(),
                 spec.warmup().map(WarmupSpec::data),
                 spec.reward(),

@@ -1,8 +1,11 @@
 package org.openstrawberry.activities.run;
 
+import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.openstrawberry.activities.data.PromptData;
@@ -15,11 +18,14 @@ import org.openstrawberry.config.PromptRow;
 import org.openstrawberry.config.RunFile;
 import org.openstrawberry.config.RunSpec;
 import org.openstrawberry.config.WarmupRow;
+import org.openstrawberry.model.chat.ChatTemplate;
 import org.openstrawberry.model.pretrained.ModelDirectory;
 import org.openstrawberry.model.pretrained.Tokenizer;
 
 /** A run as this process knows it: settings, data, base model and files. Data and model are opened when first asked for. */
 public final class Run {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
     private final Path directory;
     private final RunSpec spec;
     private final ArtifactStore store;
@@ -27,6 +33,7 @@ public final class Run {
     private final Once<List<WarmupRow>> warmup;
     private final Once<ModelDirectory> base;
     private final Once<Tokenizer> tokenizer;
+    private final Once<ChatTemplate> template;
 
     /** @param directory holds the run's settings in {@code run.yaml} */
     public Run(Path directory) {
@@ -46,6 +53,9 @@ public final class Run {
                 .orElse(List.of()));
         base = new Once<>(() -> ModelDirectory.open(Path.of(spec.model().policy())));
         tokenizer = new Once<>(() -> base().tokenizer());
+        template = new Once<>(() -> base().chatTemplate()
+                .orElseThrow(() -> new InvalidInputException(
+                        base().path() + " has no chat template, expected one to read messages")));
     }
 
     public Path directory() {
@@ -84,8 +94,23 @@ public final class Run {
 
     /** The text of chat messages by the model's own template, as far as its answer's beginning. */
     private String chat(JsonNode messages) {
-        throw new InvalidInputException(
-                "found chat messages, expected plain text: chat templates are not available in" + " this version");
+        return template.get().render(JSON.convertValue(messages, new TypeReference<>() {}), true);
+    }
+
+    /**
+     * Where the model's chat template writes a chat with an answer otherwise than the prompt followed by the answer. Training
+     * is not touched by it, which takes the ids that were sampled; a chat of several turns may be.
+     */
+    public Optional<String> chatWarning() {
+        if (prompts().stream().allMatch(row -> row.messages().isEmpty())) {
+            return Optional.empty();
+        }
+        try {
+            template.get().requirePrefixPreserving();
+            return Optional.empty();
+        } catch (InvalidInputException e) {
+            return Optional.of(String.valueOf(e.getMessage()));
+        }
     }
 
     /** What the warm-up learns from; empty where the run has no warm-up. */

@@ -108,7 +108,7 @@ class OtherRewardsTest extends RewardsTest {
         try (Rewards plain = new Rewards()) {
             assertThatThrownBy(() -> plain.apply(spec(Map.of("classifier", Map.of("model", "rm")))))
                     .isInstanceOf(InvalidInputException.class)
-                    .hasMessageContaining("not available in this version");
+                    .hasMessageContaining("need the tensor thread of a worker");
         }
     }
 
@@ -118,13 +118,13 @@ class OtherRewardsTest extends RewardsTest {
         AtomicInteger closed = new AtomicInteger();
         Classifier model = new Classifier() {
             @Override
-            public List<Double> scores(List<Sample> samples) {
+            public Mono<List<Double>> scores(List<Sample> samples) {
                 calls.incrementAndGet();
-                return samples.stream()
+                return Mono.just(samples.stream()
                         .map(sample -> sample.completion().equals("nan")
                                 ? Double.NaN
                                 : sample.completion().length())
-                        .toList();
+                        .toList());
             }
 
             @Override

@@ -124,7 +124,7 @@ public final class ChatTemplate {
                     + quoted(expected.substring(Math.max(0, at - 20), at)) + " a prompt with its answer goes on with "
                     + quoted(after.substring(at, Math.min(after.length(), at + 40))) + ", expected "
                     + quoted(expected.substring(at, Math.min(expected.length(), at + 40)))
-                    + "; what was sampled would not be what is trained on");
+                    + "; the text of a longer chat would not hold what was sampled");
         }
     }
 

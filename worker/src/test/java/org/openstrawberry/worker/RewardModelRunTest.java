@@ -1,0 +1,84 @@
+package org.openstrawberry.worker;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.openstrawberry.activities.store.DurableFiles;
+import org.openstrawberry.model.pretrained.ModelInitializer;
+import org.openstrawberry.worker.TrainCommandTest.Said;
+
+/** Adapters, a reward model in the process, chat messages and data of another kind, all in one run. */
+class RewardModelRunTest {
+    private final Path folder;
+    private final TinyRun run;
+
+    RewardModelRunTest(@TempDir Path folder) {
+        this.folder = folder;
+        run = new TinyRun(folder);
+    }
+
+    @Test
+    void aRunWithAdaptersARewardModelAndChatsEndsTheSameWhetherItIsPartedOrNot() throws IOException {
+        Path base = folder.resolve("letter-count/base");
+        Path rewardModel = rewardModel(base);
+        Files.writeString(
+                base.resolve("chat_template.jinja"),
+                "{% for message in messages %}{{ message['content'] }}{% endfor %}");
+        Path chats = folder.resolve("chats.csv");
+        StringBuilder rows = new StringBuilder("messages\n");
+        for (String word : List.of("strawberry", "raspberry", "banana", "mango", "cherry", "plum", "fig", "kiwi")) {
+            rows.append("\"[{\"\"role\"\": \"\"user\"\", \"\"content\"\": \"\"r in " + word + "?\"\"}]\"\n");
+        }
+        Files.writeString(chats, rows);
+        String[] settings = {
+            "model.lora={rank: 2, targets: [q_proj, down_proj]}",
+            "data.prompts=" + chats,
+            "data.held-out=null",
+            "data.held-out-fraction=0.3",
+            "reward.verifier=null",
+            "reward.classifier.model=" + rewardModel
+        };
+        train("whole", settings);
+        List<String> shorter = new ArrayList<>(List.of(settings));
+        shorter.add("until.iterations=3");
+        train("parted", shorter.toArray(String[]::new));
+        DurableFiles.deleteFolder(run.directory("parted").resolve("checkpoints/000003"));
+        train("parted", settings);
+
+        assertThat(run.outcome("parted")).isEqualTo(run.outcome("whole"));
+        try (Stream<String> scores = Files.lines(run.directory("whole").resolve("iterations/000001/scores-00.jsonl"))) {
+            assertThat(scores.map(line -> line.replaceAll(".*\"reward\":([^,}]*).*", "$1"))
+                            .distinct())
+                    .hasSizeGreaterThan(2);
+        }
+    }
+
+    /** Of the policy's shape, with fresh weights large enough to tell texts apart. */
+    private Path rewardModel(Path base) throws IOException {
+        Path config = Files.createDirectories(folder.resolve("reward-config"));
+        ObjectMapper json = new ObjectMapper();
+        ObjectNode root = (ObjectNode) json.readTree(base.resolve("config.json").toFile());
+        root.putArray("architectures").add("LlamaForSequenceClassification");
+        root.put("num_labels", 1).put("initializer_range", 0.2).put("tie_word_embeddings", false);
+        json.writeValue(config.resolve("config.json").toFile(), root);
+        for (String file : List.of("tokenizer.json", "tokenizer_config.json")) {
+            Files.copy(base.resolve(file), config.resolve(file));
+        }
+        ModelInitializer.init(config, 3, folder.resolve("reward-model"));
+        return folder.resolve("reward-model");
+    }
+
+    private void train(String name, String... settings) {
+        Said said = Said.by(run.train(name, settings));
+        assertThat(said.code()).as(said.err()).isZero();
+    }
+}
