@@ -83,7 +83,7 @@ final class TinyRun {
         return arguments;
     }
 
-    /** The thoughts and scores that are there, each with what tells a file from another of the same name. */
+    /** The thoughts and scores that are published, each with what tells a file from another of the same name. */
     Map<String, String> shards(String name) throws IOException {
         Map<String, String> shards = new TreeMap<>();
         if (Files.notExists(directory(name).resolve("iterations"))) {
@@ -91,6 +91,7 @@ final class TinyRun {
         }
         try (Stream<Path> all = Files.walk(directory(name).resolve("iterations"))) {
             for (Path file : all.filter(path -> path.getFileName().toString().matches("(thoughts|scores)-\\d+\\.jsonl"))
+                    .filter(path -> Files.exists(path.resolveSibling(path.getFileName() + ".sha256")))
                     .toList()) {
                 BasicFileAttributes attributes = Files.readAttributes(file, BasicFileAttributes.class);
                 shards.put(file.toString(), String.valueOf(attributes.fileKey()));
