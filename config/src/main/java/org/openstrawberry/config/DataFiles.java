@@ -93,13 +93,7 @@ public final class DataFiles {
      */
     public static List<PairRow> readPairs(Path jsonl, int vocabulary) {
         List<PairRow> rows = new ArrayList<>();
-        forEachObject(
-                jsonl,
-                line -> rows.add(new PairRow(
-                        line.number(),
-                        line.ids("prompt_ids", vocabulary),
-                        line.ids("chosen_ids", vocabulary),
-                        line.ids("rejected_ids", vocabulary))));
+        forEachObject(jsonl, line -> rows.add(PairRow.of(line.number(), line.place(), line.json(), vocabulary)));
         return requireRows(rows, jsonl, "pairs");
     }
 
@@ -108,25 +102,6 @@ public final class DataFiles {
 
         String prompt(String field) {
             return DataFiles.prompt(place, json, field);
-        }
-
-        int[] ids(String field, int vocabulary) {
-            JsonNode value = DataFiles.value(place, json, field);
-            if (!value.isArray() || value.isEmpty()) {
-                throw new InvalidInputException(place + ": field " + Check.quoted(field)
-                        + ": expected a list of at least one token id, found "
-                        + (value.isArray() ? "an empty list" : shown(value)));
-            }
-            int[] ids = new int[value.size()];
-            for (int i = 0; i < ids.length; i++) {
-                JsonNode id = value.get(i);
-                if (!id.isInt() || id.intValue() < 0 || id.intValue() >= vocabulary) {
-                    throw new InvalidInputException(place + ": field " + Check.quoted(field)
-                            + ": expected token ids from 0 to " + (vocabulary - 1) + ", found " + shown(id));
-                }
-                ids[i] = id.intValue();
-            }
-            return ids;
         }
 
         String text(String field) {

@@ -82,13 +82,13 @@ final class Schema {
     }
 
     private static void checkValue(RecordComponent component, Setting value, String path, String file) {
+        if (valueType(component) == LossSpec.class) {
+            LossSpec.check(value, path);
+            return;
+        }
         Class<?> type = valueType(component);
         if (isBlock(type) && value instanceof Setting.Block block) {
             checkBlock(type, block, path, file);
-            return;
-        }
-        if (type == LossSpec.class) {
-            LossSpec.check(value, path);
             return;
         }
         if (namedBlocks(component).isPresent() && value instanceof Setting.Block block) {
@@ -164,10 +164,10 @@ final class Schema {
         if (description != null) {
             return description.value();
         }
-        Class<?> type = valueType(component);
-        if (type == LossSpec.class) {
+        if (valueType(component) == LossSpec.class) {
             return LossSpec.expected();
         }
+        Class<?> type = valueType(component);
         if (isBlock(type) || type == Map.class) {
             return type == Map.class && innerType(component) == String.class
                     ? "a block of keys with texts"

@@ -18,7 +18,8 @@ import picocli.CommandLine.Option;
             ModelGenerateCommand.class,
             ModelDpoCommand.class,
             ModelInfoCommand.class,
-            ModelDiffCommand.class
+            ModelDiffCommand.class,
+            ModelMergeCommand.class
         })
 final class ModelCommand {
     /** Draws the weights of a new model. */

@@ -99,7 +99,7 @@ class ModelDpoCommandTest {
                 arguments(
                         "{\"prompt_ids\": [7]}\n",
                         "",
-                        ":1: field \"chosen_ids\" is missing; found fields \"prompt_ids\""),
+                        ":1: field \"chosen_ids\": expected a list of at least one token id, found nothing"),
                 arguments(
                         "\n{\"prompt_ids\": [7], \"chosen_ids\": [], \"rejected_ids\": [8]}\n",
                         "",
