@@ -139,8 +139,8 @@ record JsonObject(Path path, String prefix, ObjectNode node) {
     }
 
     InvalidInputException wrong(String key, String expected) {
-        return new InvalidInputException(
-                path + ": " + prefix + key + ": found " + shortened(node.path(key)) + ", expected " + expected);
+        return new InvalidInputException(path + ": " + prefix + key + ": found "
+                + (node.has(key) ? shortened(node.path(key)) : "nothing") + ", expected " + expected);
     }
 
     private InvalidInputException missing(String key, String expected) {

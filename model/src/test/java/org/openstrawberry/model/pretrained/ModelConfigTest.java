@@ -10,6 +10,8 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -90,6 +92,75 @@ class ModelConfigTest {
                 .hasMessageStartingWith(directory.resolve("config.json") + ": " + message)
                 .message()
                 .hasLineCount(1);
+    }
+
+    private static final String SIZES = """
+            "vocab_size": 45, "hidden_size": 64, "num_hidden_layers": 4, "num_attention_heads": 2,
+            "num_key_value_heads": 2, "intermediate_size": 176, "max_position_embeddings": 4096""";
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "mistral | | 4096,4096,4096,4096",
+                "mistral | \"sliding_window\": null | ,,,",
+                "qwen2 | \"sliding_window\": 8, \"max_window_layers\": 1 | ,,,",
+                "qwen2 | \"use_sliding_window\": true, \"sliding_window\": 8, \"max_window_layers\": 1 | ,8,8,8",
+                "qwen3 | \"use_sliding_window\": true, \"max_window_layers\": 3 | ,,,4096",
+                "qwen3 | \"use_sliding_window\": true, \"sliding_window\": 9, \"layer_types\": [\"sliding_attention\", \"full_attention\", \"full_attention\", \"sliding_attention\"] | 9,,,9",
+                "gemma2 | \"sliding_window\": 8 | 8,,8,",
+                "gemma3_text | \"sliding_window\": 8, \"sliding_window_pattern\": 3 | 8,8,,8",
+                "gemma3_text | | 4096,4096,4096,4096",
+                "phi3 | | ,,,",
+                "phi3 | \"sliding_window\": 7 | 7,7,7,7",
+            })
+    void windowsOfEachLayerAreThoseOfTransformers(String family, @Nullable String keys, String windows)
+            throws IOException {
+        ModelConfig config = family(family, keys);
+        assertThat(config.attention().stream()
+                        .map(layer ->
+                                layer.window().isPresent() ? "" + layer.window().getAsInt() : "")
+                        .collect(Collectors.joining(",")))
+                .isEqualTo(windows);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "gemma2 | \"use_bidirectional_attention\": true | use_bidirectional_attention: found true, expected false",
+                "gemma3_text | \"attn_logit_softcapping\": 30.0 | attn_logit_softcapping: found 30.0, expected null",
+                "gemma3_text | \"rope_parameters\": {\"rope_type\": \"default\"} | rope_parameters: found {\"rope_type\":\"default\"}, expected an object each",
+                "gemma3_text | \"rope_scaling\": {\"rope_type\": \"dynamic\"} | rope_scaling.rope_type: found \"dynamic\", expected",
+                "qwen3 | \"layer_types\": [\"full_attention\"] | layer_types: found [\"full_attention\"], expected 4 of them",
+                "qwen3 | \"use_sliding_window\": true, \"layer_types\": [\"a\", \"a\", \"a\", \"a\"] | layer_types: found [\"a\",\"a\",\"a\",\"a\"], expected \"full_attention\" and",
+                "qwen2 | \"layer_types\": [\"sliding_attention\", \"full_attention\", \"full_attention\", \"full_attention\"] | sliding_window: found nothing, expected the window",
+                "phi3 | \"rope_scaling\": {\"type\": \"longrope\"} | rope_scaling.type: found \"longrope\", expected",
+                "gpt2 | \"scale_attn_by_inverse_layer_idx\": true, \"n_embd\": 4, \"n_head\": 2, \"n_layer\": 1 | scale_attn_by_inverse_layer_idx: found true, expected false",
+                "gpt2 | \"n_embd\": 5, \"n_head\": 2, \"n_layer\": 1 | n_head: found 2, expected a divisor of n_embd (5)",
+                "gemma3 | | model_type: found \"gemma3\", expected one of \"llama\"",
+            })
+    void familiesRefuseByNameWhatTheyDoNotCompute(String family, @Nullable String keys, String message) {
+        assertThatThrownBy(() -> family(family, keys))
+                .isInstanceOf(InvalidInputException.class)
+                .hasMessageStartingWith(directory.resolve("config.json") + ": " + message);
+    }
+
+    @Test
+    void gemma3ReadsBothLayoutsAlike() throws IOException {
+        String older = "\"rope_theta\": 1e6, \"rope_local_base_freq\": 1e4,"
+                + " \"rope_scaling\": {\"rope_type\": \"linear\", \"factor\": 8}, \"sliding_window_pattern\": 2";
+        String newer = "\"rope_parameters\": {\"full_attention\": {\"rope_type\": \"linear\", \"factor\": 8,"
+                + " \"rope_theta\": 1e6}, \"sliding_attention\": {\"rope_type\": \"default\", \"rope_theta\": 1e4}},"
+                + " \"layer_types\": [\"sliding_attention\", \"full_attention\", \"sliding_attention\","
+                + " \"full_attention\"]";
+        assertThat(family("gemma3_text", older)).isEqualTo(family("gemma3_text", newer));
+    }
+
+    private ModelConfig family(String modelType, @Nullable String keys) throws IOException {
+        return ModelConfig.read(Files.writeString(
+                directory.resolve("config.json"),
+                "{\"model_type\": \"" + modelType + "\", " + SIZES + (keys == null ? "" : ", " + keys) + "}"));
     }
 
     @Test

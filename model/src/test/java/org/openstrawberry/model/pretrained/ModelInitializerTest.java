@@ -3,6 +3,7 @@ package org.openstrawberry.model.pretrained;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import ai.djl.ndarray.NDManager;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -12,6 +13,7 @@ import java.security.MessageDigest;
 import java.util.HexFormat;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.openstrawberry.model.Torch;
 import org.openstrawberry.model.Vectors;
 
 class ModelInitializerTest {
@@ -66,6 +68,20 @@ class ModelInitializerTest {
         assertThat(sum / normals).isCloseTo(0, within(0.01));
         assertThat(squares / normals).isCloseTo(1, within(0.02));
         assertThat(fourths / normals).isCloseTo(3, within(0.1));
+    }
+
+    @Test
+    void normsOfOnePlusTheirWeightAndBiasesStartAtZero() {
+        try (NDManager manager = Torch.start(1, "cpu")) {
+            ModelInitializer.init(Vectors.model("gemma2"), 7, directory.resolve("gemma2"));
+            Weights gemma = ModelDirectory.open(directory.resolve("gemma2")).load(manager);
+            assertThat(gemma.get("model.norm.weight").abs().max().getFloat()).isZero();
+            ModelInitializer.init(Vectors.model("gpt2"), 7, directory.resolve("gpt2"));
+            Weights gpt2 = ModelDirectory.open(directory.resolve("gpt2")).load(manager);
+            assertThat(gpt2.get("transformer.h.0.attn.c_attn.bias").abs().max().getFloat())
+                    .isZero();
+            assertThat(gpt2.get("transformer.ln_f.weight").min().getFloat()).isEqualTo(1);
+        }
     }
 
     private byte[] init(long seed, String name) throws IOException {
