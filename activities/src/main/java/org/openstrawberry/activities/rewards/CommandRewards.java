@@ -1,6 +1,7 @@
 package org.openstrawberry.activities.rewards;
 
 import java.time.Duration;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import org.openstrawberry.config.CommandSpec;
@@ -31,8 +32,10 @@ final class CommandRewards {
                 .evictionPredicate(
                         (process, pooled) -> !process.isAlive() || pooled.idleTime() > LONGEST_IDLE.toMillis())
                 .evictInBackground(LOOK_FOR_IDLE);
-        BatchReward<RewardProcess> reward = (process, samples) ->
-                Mono.fromCallable(() -> process.ask(samples.get(0))).subscribeOn(threads);
+        BatchReward<RewardProcess> reward = (process, samples) -> Mono.defer(() -> process.ask(samples.get(0))
+                        .map(scored -> Mono.just(List.of(scored)))
+                        .orElse(Mono.never()))
+                .subscribeOn(threads);
         return new BatchScorer<>(reward, 1, new Tries<>(processes, limits, firstRetry), () -> {
             running.forEach(process -> end(process, running)); // those that are being asked
             threads.dispose();
