@@ -1,6 +1,7 @@
 package org.openstrawberry.activities.rewards;
 
 import java.time.Duration;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import org.openstrawberry.config.CommandSpec;
@@ -21,21 +22,26 @@ final class CommandRewards {
 
     static Scorer of(CommandSpec spec, RewardLimits limits, Duration firstRetry) {
         Set<RewardProcess> running = ConcurrentHashMap.newKeySet();
-        // Twice as many: what ends a hung process must not wait for the thread that hangs on it.
         Scheduler threads =
-                Schedulers.newBoundedElastic(2 * limits.concurrency(), MOST_WAITING, "reward-command", 60, true);
+                Schedulers.newBoundedElastic(limits.concurrency(), MOST_WAITING, "reward-command", 60, true);
+        // Threads of their own: what ends a hung process must not wait for a thread that hangs on it.
+        Scheduler ends =
+                Schedulers.newBoundedElastic(limits.concurrency(), MOST_WAITING, "reward-command-end", 60, true);
         PoolBuilder<RewardProcess, PoolConfig<RewardProcess>> processes = PoolBuilder.from(
                         Mono.fromCallable(() -> started(spec, running)).subscribeOn(threads))
                 .destroyHandler(process ->
-                        Mono.<Void>fromRunnable(() -> end(process, running)).subscribeOn(threads))
+                        Mono.<Void>fromRunnable(() -> end(process, running)).subscribeOn(ends))
                 .evictionPredicate(
                         (process, pooled) -> !process.isAlive() || pooled.idleTime() > LONGEST_IDLE.toMillis())
                 .evictInBackground(LOOK_FOR_IDLE);
-        BatchReward<RewardProcess> reward = (process, samples) ->
-                Mono.fromCallable(() -> process.ask(samples.get(0))).subscribeOn(threads);
+        BatchReward<RewardProcess> reward = (process, samples) -> Mono.defer(() -> process.ask(samples.get(0))
+                        .map(scored -> Mono.just(List.of(scored)))
+                        .orElse(Mono.never()))
+                .subscribeOn(threads);
         return new BatchScorer<>(reward, 1, new Tries<>(processes, limits, firstRetry), () -> {
             running.forEach(process -> end(process, running)); // those that are being asked
             threads.dispose();
+            ends.dispose();
         });
     }
 

@@ -12,6 +12,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import org.openstrawberry.activities.rewards.Reward.Sample;
 import org.openstrawberry.config.CommandSpec;
@@ -74,7 +75,7 @@ final class RewardProcess {
     }
 
     /** The score of a sample; blocks until the program answers or ends. None once it is being closed. */
-    List<Scored> ask(Sample sample) {
+    Optional<Scored> ask(Sample sample) {
         long id = ++asked;
         ObjectNode request = Samples.json(sample).put("id", id);
         try {
@@ -83,13 +84,13 @@ final class RewardProcess {
             requests.flush();
             String line = answers.readLine();
             if (line != null) {
-                return List.of(score(id, line));
+                return Optional.of(score(id, line));
             }
         } catch (IOException e) {
             log.debug("a pipe to the program broke", e);
         }
         if (closing) {
-            return List.of(); // nobody waits any more for a program that was too slow
+            return Optional.empty(); // nobody waits any more for a program that was too slow
         }
         throw ended();
     }

@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.ServiceLoader;
+import java.util.concurrent.Executors;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.openstrawberry.activities.rewards.Tries.Permit;
@@ -30,7 +31,6 @@ import reactor.core.scheduler.Schedulers;
  */
 public final class Rewards implements Function<RewardSpec, Scorer>, AutoCloseable {
     private static final Duration FIRST_RETRY_OVER_A_NETWORK = Duration.ofMillis(500);
-    private static final int MOST_WAITING = 100_000;
 
     private final Function<String, @Nullable String> environment;
     private final Classifier.Loader classifiers;
@@ -130,9 +130,13 @@ public final class Rewards implements Function<RewardSpec, Scorer>, AutoCloseabl
         }
     }
 
-    /** Others' code may block. */
+    /** Others' code may block, and maybe for good: no call waits for another's thread. */
     private Scorer onThreads(Reward reward, RewardLimits limits) {
-        Scheduler threads = Schedulers.newBoundedElastic(limits.concurrency(), MOST_WAITING, "reward-java", 60, true);
+        Scheduler threads = Schedulers.fromExecutorService(Executors.newCachedThreadPool(work -> {
+            Thread thread = new Thread(work, "reward-java");
+            thread.setDaemon(true);
+            return thread;
+        }));
         BatchReward<Permit> one = (permit, samples) -> Mono.defer(() -> reward.score(samples.get(0)))
                 .map(score -> List.of(Scored.of(score)))
                 .subscribeOn(threads);

@@ -43,7 +43,7 @@ final class Tries<R> implements AutoCloseable {
         this.resources = resources.sizeBetween(0, limits.concurrency()).buildPool();
         this.limits = limits;
         this.firstRetry = firstRetry;
-        turns = limits.ratePerSecond().map(Turns::new);
+        turns = limits.ratePerSecond().map(rate -> new Turns(rate, System.nanoTime()));
     }
 
     /** What may be asked without anything in hand. */
@@ -116,20 +116,23 @@ final class Tries<R> implements AutoCloseable {
     }
 
     /** Spreads requests evenly: each is given the next free moment. */
-    private static final class Turns {
+    static final class Turns {
         private final long nanosApart;
-        private long nextFree = System.nanoTime();
+        private long nextFree;
 
-        Turns(double perSecond) {
+        /** @param now by {@link System#nanoTime}, which counts from anywhere */
+        Turns(double perSecond, long now) {
             nanosApart = (long) (1e9 / perSecond);
+            nextFree = now;
         }
 
         Mono<Void> next() {
-            return Mono.defer(() -> Mono.delay(Duration.ofNanos(reserve()))).then();
+            return Mono.defer(() -> Mono.delay(Duration.ofNanos(reserve(System.nanoTime()))))
+                    .then();
         }
 
-        private synchronized long reserve() {
-            long now = System.nanoTime();
+        /** How many nanoseconds from now the next request has its turn. */
+        synchronized long reserve(long now) {
             long mine = Math.max(0, nextFree - now);
             nextFree = now + mine + nanosApart;
             return mine;

@@ -179,12 +179,14 @@ class HttpRewardsTest extends RewardsTest {
 
     @Test
     void retryAfterIsHonouredInSecondsAndAsADate() {
+        long start = System.nanoTime();
         String date = ZonedDateTime.now(ZoneOffset.UTC).plusSeconds(3).format(DateTimeFormatter.RFC_1123_DATE_TIME);
         service.first(Answer.status(429).retryAfter("1"), Answer.status(503).retryAfter(date));
 
         assertThat(values(score(http(), "a"))).containsExactly(1.0);
         assertThat(service.moments.get(1) - service.moments.get(0)).isGreaterThan(990_000_000L);
-        assertThat(service.moments.get(2) - service.moments.get(1)).isGreaterThan(500_000_000L);
+        // The date is in whole seconds.
+        assertThat(service.moments.get(2) - start).isGreaterThan(1_990_000_000L);
     }
 
     @Test
@@ -208,15 +210,26 @@ class HttpRewardsTest extends RewardsTest {
     }
 
     @Test
-    void requestsAreBoundedInConcurrencyAndRate() {
+    void requestsAreBoundedInConcurrency() {
         try (Service slow = new Service(request -> Answer.of(lengths(request)).after(20))) {
             String[] completions = Stream.generate(() -> "x").limit(12).toArray(String[]::new);
             score(http("http.url", slow.url(), "http.batch", 1, "concurrency", 3), completions);
             assertThat(slow.mostOpen).hasValueLessThanOrEqualTo(3);
         }
-        score(http("http.batch", 1, "rate-per-second", 20), "a", "b", "c", "d", "e");
-        // Five requests are four pauses of 50 ms.
-        assertThat(service.moments.get(4) - service.moments.get(0)).isGreaterThan(190_000_000L);
+    }
+
+    @Test
+    void requestsAreSpreadEvenlyByTheirRate() {
+        Tries.Turns turns = new Tries.Turns(4, Long.MAX_VALUE - 10);
+        long now = Long.MAX_VALUE - 10;
+
+        assertThat(List.of(turns.reserve(now), turns.reserve(now), turns.reserve(now + 100_000_000)))
+                .containsExactly(0L, 250_000_000L, 400_000_000L);
+        // After a pause nothing has been saved up.
+        assertThat(List.of(turns.reserve(now + 5_000_000_000L), turns.reserve(now + 5_000_000_000L)))
+                .containsExactly(0L, 250_000_000L);
+        assertThat(values(score(http("http.batch", 1, "rate-per-second", 1000), "a", "bb")))
+                .containsExactly(1.0, 2.0);
     }
 
     @Test

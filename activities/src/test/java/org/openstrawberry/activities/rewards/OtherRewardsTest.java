@@ -46,7 +46,7 @@ class OtherRewardsTest extends RewardsTest {
         assertThatThrownBy(() -> rewards.apply(spec(Map.of("java", Map.of("name", "consonants")))))
                 .isInstanceOf(InvalidInputException.class)
                 .hasMessage("reward.java.name: found \"consonants\", expected the name of a RewardProvider on the class"
-                        + " path, which has vowels");
+                        + " path, which has vowels, stubborn");
         assertThatThrownBy(() ->
                         rewards.apply(spec(Map.of("java", Map.of("name", "vowels", "settings", Map.of("each", "x"))))))
                 .isInstanceOf(InvalidInputException.class)
@@ -93,14 +93,15 @@ class OtherRewardsTest extends RewardsTest {
     }
 
     @Test
-    void aRewardThatBlocksHoldsUpNoOther() {
-        RewardLimits limits = new RewardLimits(Duration.ofSeconds(10), 1, Optional.empty(), 0);
-        try (Scorer slow = BatchScorer.each(sample -> Mono.never(), limits, Duration.ofMillis(1))) {
-            slow.score(List.of(sample("a")), "prompt 0").subscribe().dispose();
+    void aRewardThatHangsForGoodHoldsUpNoOther() {
+        List<Scored> scores = score(
+                Map.of("java", Map.of("name", "stubborn"), "concurrency", 1, "timeout", "1s", "retries", 0),
+                "hang",
+                "a",
+                "hang",
+                "b");
 
-            assertThat(values(score(Map.of("java", Map.of("name", "vowels")), "a")))
-                    .containsExactly(1.0);
-        }
+        assertThat(values(scores)).containsExactly(Double.NaN, 1.0, Double.NaN, 1.0);
     }
 
     @Test
