@@ -26,15 +26,16 @@ public record PairRow(int line, int[] promptIds, int[] chosenIds, int[] rejected
 
     private static int[] ids(String field, JsonNode value, int vocabulary) {
         if (!value.isArray() || value.isEmpty()) {
-            String found = value.isMissingNode() ? "nothing" : value.isArray() ? "an empty list" : DataFiles.shown(value);
+            String found =
+                    value.isMissingNode() ? "nothing" : value.isArray() ? "an empty list" : DataFiles.shown(value);
             throw new InvalidInputException(field + ": expected a list of at least one token id, found " + found);
         }
         int[] ids = new int[value.size()];
         for (int i = 0; i < ids.length; i++) {
             JsonNode id = value.get(i);
             if (!id.isInt() || id.intValue() < 0 || id.intValue() >= vocabulary) {
-                throw new InvalidInputException(
-                        field + ": expected token ids from 0 to " + (vocabulary - 1) + ", found " + DataFiles.shown(id));
+                throw new InvalidInputException(field + ": expected token ids from 0 to " + (vocabulary - 1)
+                        + ", found " + DataFiles.shown(id));
             }
             ids[i] = id.intValue();
         }

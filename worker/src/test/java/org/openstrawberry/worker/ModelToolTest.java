@@ -35,6 +35,25 @@ class ModelToolTest {
         output = folder.resolve("out.jsonl");
     }
 
+    @Test
+    void mergedAdaptersMakeAModelDirectoryOfTheirOwn(@TempDir Path folder) throws IOException {
+        Path llama = VECTORS.resolve("llama");
+        Path merged = folder.resolve("merged");
+        int code = Main.run(
+                "model",
+                "merge",
+                "--model",
+                llama.toString(),
+                "--adapter",
+                llama.resolve("lora_all").toString(),
+                "--out",
+                merged.toString());
+        assertThat(code).isZero();
+        assertThat(Main.run("model", "diff", llama.toString(), merged.toString()))
+                .isEqualTo(1);
+        assertThat(merged.resolve("tokenizer.json")).hasSameBinaryContentAs(llama.resolve("tokenizer.json"));
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"llama", "qwen2", "gpt2"})
     void scoresAddUpToTheReferences(String name) throws IOException {
