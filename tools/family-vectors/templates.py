@@ -299,8 +299,7 @@ def main():
     out.mkdir(parents=True, exist_ok=True)
     for name, template in TEMPLATES.items():
         chats = []
-        # Jinjava takes an empty text for equal to false, which only a model without a system message notices.
-        for messages in CHATS[:-1] if name == "llama2" else CHATS:
+        for messages in CHATS:
             for prompt in (False, True):
                 case = {"messages": messages, "add_generation_prompt": prompt}
                 try:

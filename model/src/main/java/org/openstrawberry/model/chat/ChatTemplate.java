@@ -17,8 +17,7 @@ import org.openstrawberry.config.InvalidInputException;
 /**
  * A model's chat template, rendered to the same text as by transformers: Jinja with {@code trim_blocks} and
  * {@code lstrip_blocks}, Python's methods of texts, lists and dictionaries, {@code raise_exception},
- * {@code strftime_now} and transformers' {@code tojson}. Known to differ: an empty text equals {@code false}; loops with a condition
- * or an {@code else} are refused.
+ * {@code strftime_now} and transformers' {@code tojson}. Loops with a condition or an {@code else} are refused.
  *
  * <p>A template holds the special tokens itself, so its text is to be encoded without adding any
  * ({@link org.openstrawberry.model.pretrained.Tokenizer#encodeWithout}); else the begin token stands twice.
@@ -140,6 +139,7 @@ public final class ChatTemplate {
         Jinjava jinjava = new Jinjava(CONFIG);
         jinjava.registerFilter(new PythonJson());
         jinjava.registerTag(new GenerationTag());
+        jinjava.getGlobalContext().registerExpTest(new ExactlyFalse());
         jinjava.registerFunction(
                 new ELFunctionDefinition("", "raise_exception", TemplateFunctions.class, "raise", Object.class));
         jinjava.registerFunction(

@@ -9,12 +9,15 @@ import java.util.regex.Pattern;
 /**
  * What the Jinja library reads in another way than Python's, said so that it reads the same: the named arguments of
  * {@code namespace(…)} and {@code dict(…)} in brackets, since {@code namespace(last=count - 1)} would be
- * {@code namespace((last=count) - 1)}; and a filter for the slice {@code [::-1]}, which it does not know.
+ * {@code namespace((last=count) - 1)}; a filter for the slice {@code [::-1]}, which it does not know; and
+ * a test for {@code == false}, which an empty text would pass.
  */
 final class Dialect {
     private static final Pattern CALL = Pattern.compile("\\b(?:namespace|dict)\\(");
     private static final Pattern NAMED = Pattern.compile("\\s*[A-Za-z_]\\w*\\s*=(?!=)");
 
+    private static final Pattern EQUAL_FALSE = Pattern.compile("\\s*==\\s*[Ff]alse\\b");
+    private static final Pattern UNEQUAL_FALSE = Pattern.compile("\\s*!=\\s*[Ff]alse\\b");
     private static final Pattern TAG = Pattern.compile("\\{%[-+]?\\s*(\\w+)((?:[^%]|%(?!}))*)%}");
     private static final Pattern FILTERED = Pattern.compile(".*\\sin\\s.*\\sif\\s(?!.*\\selse\\s).*", Pattern.DOTALL);
 
@@ -46,7 +49,9 @@ final class Dialect {
     }
 
     static String ofTheLibrary(String template) {
-        return inBrackets(template.replace("[::-1]", "|reverse"));
+        String withoutFalse = UNEQUAL_FALSE.matcher(template).replaceAll(" is not " + ExactlyFalse.NAME);
+        withoutFalse = EQUAL_FALSE.matcher(withoutFalse).replaceAll(" is " + ExactlyFalse.NAME);
+        return inBrackets(withoutFalse.replace("[::-1]", "|reverse"));
     }
 
     private static String inBrackets(String template) {
