@@ -1,5 +1,6 @@
 package org.openstrawberry.activities.store;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
@@ -25,21 +26,48 @@ public final class MetricsLog {
         this.file = runDirectory.resolve(RunLayout.METRICS);
     }
 
-    /** Appends the row of an iteration and forces it to disk; does nothing where it is the last row already. */
+    /**
+     * Writes the row of an iteration behind those of earlier ones and forces it to disk; does nothing where it is there. The
+     * place is where the last whole row ends, so a row that a crash has torn is written over, and a process that was frozen
+     * in between and comes back late writes the same bytes to the same place.
+     */
     public void append(IterationMetrics row) {
-        if (line(row).equals(lastLine())) {
-            return;
-        }
-        try (FileChannel channel = FileChannel.open(
-                file, StandardOpenOption.CREATE, StandardOpenOption.APPEND, StandardOpenOption.WRITE)) {
+        try (FileChannel channel =
+                FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+            Last last = last(channel);
+            if (last.iteration() >= row.iteration()) {
+                return;
+            }
             ByteBuffer bytes = ByteBuffer.wrap((line(row) + "\n").getBytes(StandardCharsets.UTF_8));
-            while (bytes.hasRemaining()) {
-                channel.write(bytes);
+            for (long at = last.end(); bytes.hasRemaining(); ) {
+                at += channel.write(bytes, at);
             }
             channel.force(true);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    /**
+     * The last whole row.
+     *
+     * @param iteration -1 where there is none
+     * @param end bytes up to its end
+     */
+    private record Last(int iteration, long end) {}
+
+    /** The end of the file is enough: it is read after every iteration. */
+    private static Last last(FileChannel channel) throws IOException {
+        long size = channel.size();
+        ByteBuffer tail = ByteBuffer.allocate((int) Math.min(size, LONGEST_ROW));
+        while (tail.hasRemaining() && channel.read(tail, size - tail.remaining()) >= 0) {}
+        String text = new String(tail.array(), 0, tail.position(), StandardCharsets.ISO_8859_1);
+        int end = text.lastIndexOf('\n');
+        if (end < 0) {
+            return new Last(-1, 0);
+        }
+        String row = text.substring(text.lastIndexOf('\n', end - 1) + 1, end);
+        return new Last(Json.parse(row, JsonNode.class).path("iteration").asInt(-1), size - text.length() + end + 1);
     }
 
     /** Makes the file hold exactly these rows: a crash may have torn, repeated or lost the last ones. */
@@ -49,22 +77,6 @@ public final class MetricsLog {
             if (!expected.equals(linesThere())) {
                 DurableFiles.replace(file, temporary -> Files.write(temporary, expected));
             }
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-    }
-
-    /** The end of the file is enough: it is read after every iteration. */
-    private String lastLine() {
-        if (!Files.exists(file)) {
-            return "";
-        }
-        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
-            int length = (int) Math.min(channel.size(), LONGEST_ROW);
-            ByteBuffer end = ByteBuffer.allocate(length);
-            channel.read(end, channel.size() - length);
-            String[] lines = new String(end.array(), 0, end.position(), StandardCharsets.UTF_8).split("\n");
-            return lines[lines.length - 1];
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
