@@ -143,7 +143,10 @@ final class Gradients implements AutoCloseable {
             collector.backward(pass.layer(i, x).mul(slope).sum());
             into.get(i + 1).close();
         }
-        collector.backward(pass.embedded().mul(x.getGradient()).sum());
+        NDArray embedded = pass.embedded();
+        if (embedded.hasGradient()) { // adapters leave it as it is
+            collector.backward(embedded.mul(x.getGradient()).sum());
+        }
         into.get(0).close();
     }
 
