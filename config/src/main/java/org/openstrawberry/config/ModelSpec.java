@@ -14,6 +14,8 @@ import java.util.regex.Pattern;
  * @param dtype number format of the weights during training
  * @param device {@code cpu}, {@code cuda} or {@code cuda:N}
  * @param threads threads of one tensor operation, at least 1; part of the specification because sums depend on it
+ * @param gradientCheckpointing whether a step computes each layer once more for its gradient instead of keeping what is in
+ *     between: less memory, a third more arithmetic
  * @param lora adapters to train in the place of all weights
  */
 @JsonNaming(KebabCaseStrategy.class)
@@ -24,6 +26,7 @@ public record ModelSpec(
         Dtype dtype,
         String device,
         int threads,
+        boolean gradientCheckpointing,
         Optional<LoraSpec> lora) {
 
     private static final Pattern DEVICE = Pattern.compile("cpu|cuda(:[0-9]{1,3})?");

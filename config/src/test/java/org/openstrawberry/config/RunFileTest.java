@@ -37,7 +37,7 @@ class RunFileTest {
                 .isEqualTo(new RunSpec(
                         "run",
                         0,
-                        new ModelSpec(inFolder("base"), ModelSpec.Dtype.FLOAT32, "cpu", 2, Optional.empty()),
+                        new ModelSpec(inFolder("base"), ModelSpec.Dtype.FLOAT32, "cpu", 2, false, Optional.empty()),
                         Optional.empty(),
                         new DataSpec(
                                 inFolder("train.jsonl"),
@@ -230,7 +230,7 @@ class RunFileTest {
     @Test
     void theHashIsTheSameOnEveryMachineAndJava() throws IOException {
         assertThat(RunFile.hash(read(SMALLEST), folder))
-                .isEqualTo("8a592b318f1aaa96d13edf135025251e8610b73f07c2db3a49330cc937caec70");
+                .isEqualTo("d5845c96cdfbc0fa51dc5450c1e2df756180c3a802ba6f9982edb17c9abe3d49");
     }
 
     @Test

@@ -81,7 +81,8 @@ class LoraRunTest {
     }
 
     private void train(String name, String... more) {
-        List<String> settings = new ArrayList<>(List.of(LORA, "optimizer.learning-rate=1e-2"));
+        List<String> settings =
+                new ArrayList<>(List.of(LORA, "optimizer.learning-rate=1e-2", "model.gradient-checkpointing=true"));
         settings.addAll(List.of(more));
         Said said = Said.by(run.train(name, settings.toArray(String[]::new)));
         assertThat(said.code()).as(said.err()).isZero();

@@ -28,6 +28,7 @@ import org.openstrawberry.model.transformer.Decoder;
 public final class PolicyState implements AutoCloseable {
     private final NDManager memory;
     private final Decoder decoder;
+    private final boolean byLayer;
     private final Optional<Adapter> adapter;
     /** The whole model where all of it is trained, else what the adapters stand on. */
     private final Weights base;
@@ -46,6 +47,7 @@ public final class PolicyState implements AutoCloseable {
         this.memory = memory;
         this.base = base;
         decoder = new Decoder(run.base().config());
+        byLayer = run.spec().model().gradientCheckpointing();
         adapter = Adapters.of(run);
         policy = parameters(trained);
         reference = parameters(referenceTrained);
@@ -157,7 +159,7 @@ public final class PolicyState implements AutoCloseable {
         merged = Optional.empty();
         optimizer.use(Settings.of(spec)); // of this step: they may have changed since the run began
         PreferenceObjective objective = Objectives.of(dpo);
-        DpoTrainer trainer = new DpoTrainer(decoder);
+        DpoTrainer trainer = new DpoTrainer(decoder, byLayer);
         List<DpoStep> steps = new ArrayList<>(batches.size());
         for (List<Integer> batch : batches) {
             steps.add(trainer.step(

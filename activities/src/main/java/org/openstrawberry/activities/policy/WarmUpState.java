@@ -30,7 +30,8 @@ final class WarmUpState implements AutoCloseable {
         this.spec = spec;
         this.step = step;
         optimizer = Optimizer.of(Settings.of(spec), memory);
-        trainer = new SupervisedTrainer(new Decoder(run.base().config()));
+        trainer = new SupervisedTrainer(
+                new Decoder(run.base().config()), run.spec().model().gradientCheckpointing());
     }
 
     /** From the base model, or from the checkpoint after so many steps. */

@@ -55,6 +55,11 @@ final class CompletionBatch {
         targets = Tensors.longs(manager, predicted, new Shape(tokens, 1));
     }
 
+    /** @return int64 [rows, time] */
+    NDArray inputs() {
+        return inputs;
+    }
+
     /** @return completion tokens of all rows */
     int tokens() {
         return Math.toIntExact(places.size());
@@ -67,7 +72,12 @@ final class CompletionBatch {
      * @return float32 [tokens], row by row, owned by the batch's manager
      */
     NDArray logProbs(Decoder decoder, FusedWeights weights) {
-        return distributions(decoder, weights).gather(targets, 1).reshape(tokens());
+        return logProbs(decoder, weights, decoder.hidden(weights, inputs));
+    }
+
+    /** @param hidden float32 [rows, time, hidden], of the {@link #inputs} */
+    NDArray logProbs(Decoder decoder, FusedWeights weights, NDArray hidden) {
+        return distributions(decoder, weights, hidden).gather(targets, 1).reshape(tokens());
     }
 
     /**
@@ -75,7 +85,12 @@ final class CompletionBatch {
      * No gradient flows through the latter.
      */
     Concentrated concentrated(Decoder decoder, FusedWeights weights) {
-        NDArray all = distributions(decoder, weights);
+        return concentrated(decoder, weights, decoder.hidden(weights, inputs));
+    }
+
+    /** @param hidden float32 [rows, time, hidden], of the {@link #inputs} */
+    Concentrated concentrated(Decoder decoder, FusedWeights weights, NDArray hidden) {
+        NDArray all = distributions(decoder, weights, hidden);
         return new Concentrated(
                 all.gather(targets, 1).reshape(tokens()),
                 all.stopGradient().exp().square().sum(new int[] {1}).log());
@@ -88,8 +103,7 @@ final class CompletionBatch {
     record Concentrated(NDArray logProbs, NDArray logSquares) {}
 
     /** @return float32 [tokens, vocab]: the log-probabilities at each place that predicts a completion token */
-    private NDArray distributions(Decoder decoder, FusedWeights weights) {
-        NDArray hidden = decoder.hidden(weights, inputs); // [rows, time, hidden]
+    private NDArray distributions(Decoder decoder, FusedWeights weights, NDArray hidden) {
         NDArray flat = hidden.reshape(-1, hidden.getShape().get(2));
         NDArray predicting = Tensors.rows(places, flat); // [tokens, hidden]
         return decoder.logits(weights, predicting).logSoftmax(-1);

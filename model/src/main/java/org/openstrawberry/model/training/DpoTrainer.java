@@ -15,14 +15,26 @@ import org.openstrawberry.model.transformer.NoGradient;
 /** Steps 7 to 11 of the algorithm: log-probabilities, log-ratios, loss, mean over the pairs, gradient and update. */
 public final class DpoTrainer {
     private final Decoder decoder;
+    private final boolean byLayer;
+
+    /**
+     * A trainer of models of a decoder's sizes, which keeps all that its gradients need.
+     *
+     * @param decoder computes
+     */
+    public DpoTrainer(Decoder decoder) {
+        this(decoder, false);
+    }
 
     /**
      * A trainer of models of a decoder's sizes.
      *
      * @param decoder computes
+     * @param byLayer whether a layer's intermediate arrays are computed once more for its gradient instead of kept
      */
-    public DpoTrainer(Decoder decoder) {
+    public DpoTrainer(Decoder decoder, boolean byLayer) {
         this.decoder = decoder;
+        this.byLayer = byLayer;
     }
 
     /**
@@ -50,7 +62,7 @@ public final class DpoTrainer {
             double clipNorm,
             int microBatchTokens) {
         try (NoGradient noGradient = NoGradient.open();
-                Gradients gradients = new Gradients(policy)) {
+                Gradients gradients = new Gradients(policy, byLayer)) {
             List<PairTokens> found = accumulate(gradients, reference, pairs, objective, microBatchTokens);
             Map<String, NDArray> byName = gradients.byName();
             double gradNorm = Gradients.clip(byName, clipNorm);
@@ -77,7 +89,7 @@ public final class DpoTrainer {
             PreferenceObjective objective,
             int microBatchTokens) {
         try (NoGradient noGradient = NoGradient.open();
-                Gradients gradients = new Gradients(policy)) {
+                Gradients gradients = new Gradients(policy, byLayer)) {
             List<PairTokens> found = accumulate(gradients, reference, pairs, objective, microBatchTokens);
             return result(objective, Gradients.clip(gradients.byName(), 0), found);
         }

@@ -7,13 +7,16 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.GradientCollector;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.function.BinaryOperator;
 import java.util.function.UnaryOperator;
 import org.openstrawberry.model.pretrained.Parameters;
 import org.openstrawberry.model.transformer.Decoder;
 import org.openstrawberry.model.transformer.FusedWeights;
+import org.openstrawberry.model.transformer.NoGradient;
 import org.openstrawberry.model.transformer.Tensors;
 
 /**
@@ -25,11 +28,14 @@ final class Gradients implements AutoCloseable {
     private static final double CLIP_EPSILON = 1e-6;
 
     private final Parameters parameters;
+    private final boolean byLayer;
     private final NDManager memory;
     private final Map<String, NDArray> aliases = new LinkedHashMap<>();
 
-    Gradients(Parameters parameters) {
+    /** @param byLayer whether a layer's intermediate arrays are computed once more instead of kept */
+    Gradients(Parameters parameters, boolean byLayer) {
         this.parameters = parameters;
+        this.byLayer = byLayer;
         memory = parameters.trained().newSubManager();
         parameters.trained().asMap().forEach((name, array) -> {
             NDArray alias = array.stopGradient();
@@ -67,11 +73,10 @@ final class Gradients implements AutoCloseable {
      * @param slopes from the log-probability of each completion token to the derivative of the loss by it
      */
     void add(Decoder decoder, CompletionBatch batch, UnaryOperator<float[]> slopes) {
-        try (NDManager graph = memory.newSubManager();
-                GradientCollector collector = memory.getEngine().newGradientCollector()) {
-            NDArray logProbs = batch.logProbs(decoder, fused(decoder, graph)); // [tokens]
-            backward(collector, graph, logProbs, slopes.apply(logProbs.toFloatArray()));
-        }
+        propagate(decoder, batch, (fused, hidden, graph) -> {
+            NDArray logProbs = batch.logProbs(decoder, fused, hidden); // [tokens]
+            return weighted(graph, logProbs, slopes.apply(logProbs.toFloatArray()));
+        });
     }
 
     /**
@@ -80,19 +85,74 @@ final class Gradients implements AutoCloseable {
      * @param slopes from each token's log-probability, and log Σ_v π(v)² at its place, to the slopes
      */
     void addConcentrated(Decoder decoder, CompletionBatch batch, BinaryOperator<float[]> slopes) {
-        try (NDManager graph = memory.newSubManager();
-                GradientCollector collector = memory.getEngine().newGradientCollector()) {
-            CompletionBatch.Concentrated found = batch.concentrated(decoder, fused(decoder, graph));
+        propagate(decoder, batch, (fused, hidden, graph) -> {
+            CompletionBatch.Concentrated found = batch.concentrated(decoder, fused, hidden);
             float[] slope = slopes.apply(
                     found.logProbs().toFloatArray(), found.logSquares().toFloatArray());
-            backward(collector, graph, found.logProbs(), slope);
-        }
+            return weighted(graph, found.logProbs(), slope);
+        });
+    }
+
+    /** From the last hidden states, [rows, time, hidden], to a number whose gradient is that of the loss. */
+    private interface Surrogate {
+        NDArray of(FusedWeights fused, NDArray hidden, NDManager graph);
     }
 
     /** The gradient of Σ slope · logProb is that of the loss. */
-    private static void backward(GradientCollector collector, NDManager graph, NDArray logProbs, float[] slope) {
-        collector.backward(logProbs.mul(Tensors.floats(graph, slope, new Shape(slope.length)))
-                .sum());
+    private static NDArray weighted(NDManager graph, NDArray logProbs, float[] slope) {
+        return logProbs.mul(Tensors.floats(graph, slope, new Shape(slope.length)))
+                .sum();
+    }
+
+    private void propagate(Decoder decoder, CompletionBatch batch, Surrogate loss) {
+        try (NDManager graph = memory.newSubManager();
+                GradientCollector collector = memory.getEngine().newGradientCollector()) {
+            FusedWeights fused = fused(decoder, graph);
+            if (byLayer) {
+                propagateByLayer(decoder, fused, batch.inputs(), loss, graph, collector);
+            } else {
+                collector.backward(loss.of(fused, decoder.hidden(fused, batch.inputs()), graph));
+            }
+        }
+    }
+
+    /**
+     * Keeps what goes into each layer and computes the layer once more on the way back (Chen et al. 2016, arXiv 1604.06174):
+     * the intermediate arrays of one layer are there at a time, for a third more arithmetic.
+     */
+    private void propagateByLayer(
+            Decoder decoder,
+            FusedWeights fused,
+            NDArray ids,
+            Surrogate loss,
+            NDManager graph,
+            GradientCollector collector) {
+        Decoder.LayerPass pass = decoder.byLayer(fused, ids);
+        List<NDArray> into = new ArrayList<>(); // a layer's input each, and what comes out of the last
+        try (NoGradient noGradient = NoGradient.open()) {
+            into.add(pass.embedded());
+            for (int i = 0; i < decoder.config().layers(); i++) {
+                into.add(pass.layer(i, into.get(i)));
+            }
+        }
+        NDArray x = wanted(into.get(into.size() - 1));
+        collector.backward(loss.of(fused, x, graph));
+        for (int i = decoder.config().layers() - 1; i >= 0; i--) {
+            NDArray slope = x.getGradient();
+            x = wanted(into.get(i));
+            collector.backward(pass.layer(i, x).mul(slope).sum());
+            into.get(i + 1).close();
+        }
+        NDArray embedded = pass.embedded();
+        if (embedded.hasGradient()) { // adapters leave it as it is
+            collector.backward(embedded.mul(x.getGradient()).sum());
+        }
+        into.get(0).close();
+    }
+
+    private static NDArray wanted(NDArray array) {
+        array.setRequiresGradient(true);
+        return array;
     }
 
     /** @return by the weights' names; zero for a weight that no batch used */

@@ -12,14 +12,26 @@ import org.openstrawberry.model.transformer.NoGradient;
 /** Learning from given completions: the mean of −log π over all completion tokens of a batch. */
 public final class SupervisedTrainer {
     private final Decoder decoder;
+    private final boolean byLayer;
+
+    /**
+     * A trainer of models of a decoder's sizes, which keeps all that its gradients need.
+     *
+     * @param decoder computes
+     */
+    public SupervisedTrainer(Decoder decoder) {
+        this(decoder, false);
+    }
 
     /**
      * A trainer of models of a decoder's sizes.
      *
      * @param decoder computes
+     * @param byLayer whether a layer's intermediate arrays are computed once more for its gradient instead of kept
      */
-    public SupervisedTrainer(Decoder decoder) {
+    public SupervisedTrainer(Decoder decoder, boolean byLayer) {
         this.decoder = decoder;
+        this.byLayer = byLayer;
     }
 
     /**
@@ -49,7 +61,7 @@ public final class SupervisedTrainer {
         List<List<Integer>> plan = MicroBatches.plan(lengths, 1, microBatchTokens);
         double[] losses = new double[plan.size()];
         try (NoGradient noGradient = NoGradient.open();
-                Gradients gradients = new Gradients(weights)) {
+                Gradients gradients = new Gradients(weights, byLayer)) {
             for (int i = 0; i < losses.length; i++) {
                 int at = i;
                 try (NDManager memory = gradients.memory().newSubManager()) {

@@ -65,6 +65,53 @@ public final class Decoder {
     }
 
     /**
+     * The pass of {@link #hidden} a layer at a time, for those who keep what goes into a layer and compute it once more.
+     *
+     * @param weights of the model
+     * @param ids int64 [batch, time], padded with any valid id
+     * @return its arrays belong to the manager of the ids
+     */
+    public LayerPass byLayer(FusedWeights weights, NDArray ids) {
+        return new LayerPass(weights, ids, attention -> attention);
+    }
+
+    /** A causal pass over whole sequences. */
+    public final class LayerPass {
+        private final FusedWeights weights;
+        private final NDArray ids;
+        private final Positions.Places places;
+        private final Attention attention;
+
+        private LayerPass(FusedWeights weights, NDArray ids, UnaryOperator<Attention> use) {
+            this.weights = weights;
+            this.ids = ids;
+            int time = Math.toIntExact(ids.getShape().get(1));
+            places = positions.upTo(time, ids.getManager());
+            attention = use.apply(new CausalAttention(config, time, ids.getManager()));
+        }
+
+        /**
+         * What goes into the first layer.
+         *
+         * @return float32 [batch, time, hidden]
+         */
+        public NDArray embedded() {
+            return Decoder.embedded(weights, ids, places);
+        }
+
+        /**
+         * What comes out of a layer.
+         *
+         * @param index of the layer, from 0
+         * @param x float32 [batch, time, hidden], what goes in
+         * @return float32 [batch, time, hidden]
+         */
+        public NDArray layer(int index, NDArray x) {
+            return Decoder.this.layer(weights, index, x, places, attention);
+        }
+    }
+
+    /**
      * An empty cache, to be filled by {@link #prefill}.
      *
      * @param promptLengths tokens of each prompt
@@ -114,11 +161,8 @@ public final class Decoder {
     }
 
     private NDArray causal(FusedWeights weights, NDArray ids, UnaryOperator<Attention> use) {
-        NDManager manager = ids.getManager();
-        int time = Math.toIntExact(ids.getShape().get(1));
-        Positions.Places places = positions.upTo(time, manager);
-        Attention attention = new CausalAttention(config, time, manager);
-        return run(weights, ids, places, use.apply(attention));
+        LayerPass pass = new LayerPass(weights, ids, use);
+        return run(weights, ids, pass.places, pass.attention);
     }
 
     private NDArray run(FusedWeights weights, NDArray ids, Positions.Places places, Attention attention) {

@@ -10,6 +10,8 @@ import ai.djl.ndarray.types.Shape;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
@@ -26,6 +28,12 @@ import org.openstrawberry.model.pretrained.AdapterDirectory;
 import org.openstrawberry.model.pretrained.LoraConfig;
 import org.openstrawberry.model.pretrained.ModelConfig;
 import org.openstrawberry.model.pretrained.Weights;
+import org.openstrawberry.model.training.DpoTrainer;
+import org.openstrawberry.model.training.Optimizer;
+import org.openstrawberry.model.training.OptimizerSettings;
+import org.openstrawberry.model.training.PreferenceObjective;
+import org.openstrawberry.model.training.PreferencePair;
+import org.openstrawberry.model.transformer.Decoder;
 import org.openstrawberry.model.transformer.FusedWeights;
 import org.openstrawberry.model.transformer.Tensors;
 import org.openstrawberry.model.transformer.TinyModel;
@@ -89,6 +97,45 @@ class AdapterTest {
                 .isNotEqualTo(adapter.fresh(8, manager).get(down).toFloatArray());
         for (float value : fresh.get(down).toFloatArray()) {
             assertThat(Math.abs(value)).isLessThan((float) (1 / Math.sqrt(8)));
+        }
+    }
+
+    @Test
+    void aStepChangesTheAdaptersAloneAndTheLossFallsWithOrWithoutCheckpointing() {
+        ModelConfig config = TinyModel.config();
+        Adapter adapter = new Adapter(new LoraConfig(2, 4, false, List.of("q_proj", "down_proj")), config);
+        List<Double> losses = new ArrayList<>();
+        for (boolean byLayer : new boolean[] {false, true}) {
+            Weights base = TinyModel.weights(config, 1, manager);
+            Weights before = base.copy(manager);
+            Weights trained = adapter.fresh(7, manager);
+            Adapted policy = new Adapted(adapter, base, trained);
+            Adapted reference = new Adapted(adapter, base, trained.copy(manager));
+            PreferencePair pair = new PreferencePair(new int[] {1, 2}, new int[] {4, 3}, new int[] {5, 6, 3});
+            DpoTrainer trainer = new DpoTrainer(new Decoder(config), byLayer);
+            try (Optimizer optimizer = Optimizer.of(OptimizerSettings.sgd(0), manager)) {
+                for (int step = 0; step < 5; step++) {
+                    losses.add(trainer.step(
+                                    policy,
+                                    reference,
+                                    optimizer,
+                                    List.of(pair),
+                                    PreferenceObjective.sigmoid(0.5),
+                                    0.5,
+                                    0,
+                                    100)
+                            .loss());
+                }
+            }
+            base.asMap()
+                    .forEach((name, array) -> assertThat(array.toFloatArray())
+                            .as(name)
+                            .isEqualTo(before.get(name).toFloatArray()));
+        }
+        assertThat(losses.get(0)).isCloseTo(Math.log(2), within(1e-15));
+        assertThat(losses.subList(0, 5)).isSortedAccordingTo(Comparator.reverseOrder());
+        for (int step = 0; step < 5; step++) {
+            assertThat(losses.get(5 + step)).isCloseTo(losses.get(step), within(1e-5));
         }
     }
 

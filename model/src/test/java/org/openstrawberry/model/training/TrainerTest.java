@@ -378,7 +378,7 @@ class TrainerTest {
 
     private Map<String, float[]> gradients(List<PreferencePair> pairs, PreferenceObjective objective, int microBatch) {
         try (NoGradient noGradient = NoGradient.open();
-                Gradients gradients = new Gradients(policy)) {
+                Gradients gradients = new Gradients(policy, false)) {
             new DpoTrainer(decoder).accumulate(gradients, reference, pairs, objective, microBatch);
             Map<String, float[]> values = new LinkedHashMap<>();
             gradients.byName().forEach((name, gradient) -> values.put(name, gradient.toFloatArray()));
