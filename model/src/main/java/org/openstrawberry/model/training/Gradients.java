@@ -9,6 +9,7 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.training.GradientCollector;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.function.BiFunction;
 import java.util.function.BinaryOperator;
 import java.util.function.UnaryOperator;
 import org.openstrawberry.model.pretrained.Parameters;
@@ -20,7 +21,7 @@ import org.openstrawberry.model.transformer.Tensors;
  * The gradients of one step, added up over its micro-batches. They hang on aliases of what is trained that live no longer
  * than the step: the tensors themselves never want gradients, so nothing is to be zeroed, and no gradient outlives its step.
  */
-final class Gradients implements AutoCloseable {
+public final class Gradients implements AutoCloseable {
     /** Keeps the division finite, with the value that PyTorch's clipping uses. */
     private static final double CLIP_EPSILON = 1e-6;
 
@@ -28,7 +29,8 @@ final class Gradients implements AutoCloseable {
     private final NDManager memory;
     private final Map<String, NDArray> aliases = new LinkedHashMap<>();
 
-    Gradients(Parameters parameters) {
+    /** @param parameters whose trained tensors get gradients; they may not change before {@link #close} */
+    public Gradients(Parameters parameters) {
         this.parameters = parameters;
         memory = parameters.trained().newSubManager();
         parameters.trained().asMap().forEach((name, array) -> {
@@ -40,7 +42,7 @@ final class Gradients implements AutoCloseable {
     }
 
     /** @return owner of what lives as long as the step */
-    NDManager memory() {
+    public NDManager memory() {
         return memory;
     }
 
@@ -67,10 +69,22 @@ final class Gradients implements AutoCloseable {
      * @param slopes from the log-probability of each completion token to the derivative of the loss by it
      */
     void add(Decoder decoder, CompletionBatch batch, UnaryOperator<float[]> slopes) {
+        add(decoder, (weights, graph) -> batch.logProbs(decoder, weights), slopes);
+    }
+
+    /**
+     * As {@link #add}, for a loss over anything that is computed from the weights.
+     *
+     * @param decoder prepares the weights
+     * @param outputs from the weights and the owner of what is made of them to float32 [outputs]
+     * @param slopes from each output to the derivative of the loss by it
+     */
+    public void add(
+            Decoder decoder, BiFunction<FusedWeights, NDManager, NDArray> outputs, UnaryOperator<float[]> slopes) {
         try (NDManager graph = memory.newSubManager();
                 GradientCollector collector = memory.getEngine().newGradientCollector()) {
-            NDArray logProbs = batch.logProbs(decoder, fused(decoder, graph)); // [tokens]
-            backward(collector, graph, logProbs, slopes.apply(logProbs.toFloatArray()));
+            NDArray found = outputs.apply(fused(decoder, graph), graph);
+            backward(collector, graph, found, slopes.apply(found.toFloatArray()));
         }
     }
 
@@ -89,14 +103,14 @@ final class Gradients implements AutoCloseable {
         }
     }
 
-    /** The gradient of Σ slope · logProb is that of the loss. */
-    private static void backward(GradientCollector collector, NDManager graph, NDArray logProbs, float[] slope) {
-        collector.backward(logProbs.mul(Tensors.floats(graph, slope, new Shape(slope.length)))
+    /** The gradient of Σ slope · output is that of the loss. */
+    private static void backward(GradientCollector collector, NDManager graph, NDArray outputs, float[] slope) {
+        collector.backward(outputs.mul(Tensors.floats(graph, slope, new Shape(slope.length)))
                 .sum());
     }
 
     /** @return by the weights' names; zero for a weight that no batch used */
-    Map<String, NDArray> byName() {
+    public Map<String, NDArray> byName() {
         Map<String, NDArray> gradients = new LinkedHashMap<>();
         aliases.forEach((name, alias) -> gradients.put(name, alias.getGradient()));
         return gradients;
@@ -110,7 +124,7 @@ final class Gradients implements AutoCloseable {
      * @return the norm before
      * @throws ArithmeticException if it is not finite: a step would destroy the weights
      */
-    static double clip(Map<String, NDArray> gradients, double clipNorm) {
+    public static double clip(Map<String, NDArray> gradients, double clipNorm) {
         double norm = norm(gradients);
         if (!Double.isFinite(norm)) {
             throw new ArithmeticException("the gradient is not finite: its norm is " + norm
