@@ -50,6 +50,16 @@ public final class Torch {
         return engine.newBaseManager(gpu < 0 ? Device.cpu() : Device.gpu(gpu));
     }
 
+    /**
+     * Sets the number of threads that share one operation of the calling thread. Where several models with settings of
+     * their own take turns on a thread, each sets its own first. The engine must be running.
+     *
+     * @param threads at least 1
+     */
+    public static void useThreads(int threads) {
+        JniUtils.setNumThreads(threads);
+    }
+
     /** Turns gradient mode off on the calling thread; PyTorch starts each thread with it on. The engine must be running. */
     public static void gradientsOff() {
         JniUtils.setGradMode(false);

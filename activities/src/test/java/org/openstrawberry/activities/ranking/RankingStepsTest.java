@@ -117,7 +117,8 @@ class RankingStepsTest {
             for (int branch = 0; branch < REWARDS[prompt].length; branch++) {
                 int[] ids = {Math.min(branch, REWARDS[prompt].length - 2), 2};
                 thoughts.add(new ThoughtLine(1, prompt, branch, ids, "text", true));
-                scores.add(new ScoreLine(1, prompt, branch, Optional.of(REWARDS[prompt][branch]), Optional.empty()));
+                scores.add(new ScoreLine(
+                        1, prompt, branch, Optional.of(REWARDS[prompt][branch]), Optional.empty(), Optional.empty()));
             }
         }
         PromptBatch batch = new PromptBatch(1, publish("prompts", prompts), prompts.size());
