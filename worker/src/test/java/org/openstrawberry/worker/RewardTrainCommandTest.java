@@ -43,8 +43,8 @@ class RewardTrainCommandTest {
             String word = words[i % words.length] + words[i / words.length % words.length];
             char letter = (char) ('a' + i % 5);
             String other = String.valueOf(1 + i % 2);
-            lines.add("{\"prompt\": \"" + letter + " in " + word + "?\", \"chosen\": \"=3\", \"rejected\": \"="
-                    + other + "\"" + (i % 4 == 0 ? ", \"margin\": 0.5" : "") + "}");
+            lines.add("{\"prompt\": \"" + letter + " in " + word + "?\", \"chosen\": \"=3\", \"rejected\": \"=" + other
+                    + "\"" + (i % 4 == 0 ? ", \"margin\": 0.5" : "") + "}");
         }
         return lines;
     }
