@@ -159,6 +159,7 @@ class RewardTrainCommandTest {
         arguments.addAll(List.of("--run-dir", folder.resolve("run-" + out).toString()));
         List<String> settings = new ArrayList<>(List.of(
                 "steps=30",
+                "threads=1",
                 "batch=16",
                 "learning-rate=1e-3",
                 "evaluate-every=10",
