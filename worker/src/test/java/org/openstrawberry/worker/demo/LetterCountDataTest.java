@@ -23,7 +23,8 @@ import org.openstrawberry.config.WarmupRow;
 
 class LetterCountDataTest {
 
-    private static final List<String> FILES = List.of("heldout.jsonl", "preferences.jsonl", "train.jsonl", "warmup.jsonl", "words.txt");
+    private static final List<String> FILES =
+            List.of("heldout.jsonl", "preferences.jsonl", "train.jsonl", "warmup.jsonl", "words.txt");
 
     private final Path folder;
     private final Path shipped;
