@@ -97,6 +97,28 @@ public final class DataFiles {
         return requireRows(rows, jsonl, "pairs");
     }
 
+    /**
+     * Reads preferences as texts: {@code prompt}, {@code chosen}, {@code rejected}, and maybe a number {@code margin};
+     * further fields are of no account.
+     *
+     * @param jsonl the file
+     * @return all rows, at least one
+     * @throws InvalidInputException if the file cannot be read, a line is at fault, or there is no row
+     */
+    public static List<PreferenceRow> readPreferences(Path jsonl) {
+        List<PreferenceRow> rows = new ArrayList<>();
+        forEachObject(jsonl, line -> {
+            String chosen = line.text("chosen");
+            String rejected = line.text("rejected");
+            if (chosen.equals(rejected)) {
+                throw new InvalidInputException(line.place()
+                        + ": fields \"chosen\" and \"rejected\" are the same text, expected one that is preferred");
+            }
+            rows.add(new PreferenceRow(line.number(), line.prompt("prompt"), chosen, rejected, line.number("margin")));
+        });
+        return requireRows(rows, jsonl, "preferences");
+    }
+
     /** One line's object and where it stands. */
     private record Line(int number, String place, JsonNode json) {
 
@@ -106,6 +128,19 @@ public final class DataFiles {
 
         String text(String field) {
             return DataFiles.text(place, json, field);
+        }
+
+        /** 0 where there is none. */
+        double number(String field) {
+            JsonNode value = json.get(field);
+            if (value == null || value.isNull()) {
+                return 0;
+            }
+            if (!value.isNumber() || !Double.isFinite(value.doubleValue())) {
+                throw new InvalidInputException(
+                        place + ": field " + Check.quoted(field) + ": expected a number, found " + shown(value));
+            }
+            return value.doubleValue();
         }
     }
 

@@ -14,6 +14,7 @@ final class Defaults {
 
     private static final String RUN = "defaults.yaml";
     private static final String WORKER = "worker-defaults.yaml";
+    private static final String REWARD_TRAINING = "reward-training-defaults.yaml";
     private static final String BLOCKS = "block-defaults.yaml";
 
     private Defaults() {}
@@ -66,6 +67,11 @@ final class Defaults {
     /** Of a worker process. */
     static Setting.Block worker() {
         return load(WORKER);
+    }
+
+    /** Of the training of a reward model. */
+    static Setting.Block rewardTraining() {
+        return load(REWARD_TRAINING);
     }
 
     private static Setting.Block laidUnder(Setting.Block written, Setting.Block blocks, String name) {

@@ -41,7 +41,11 @@ public record ModelSpec(
     /** Checks device and threads. */
     public ModelSpec {
         Check.notBlank("policy", policy);
-        Check.that(DEVICE.matcher(device).matches(), "device", "cpu, cuda or cuda:N", device);
+        checkDevice(device);
         Check.atLeast(1, "threads", threads);
+    }
+
+    static void checkDevice(String device) {
+        Check.that(DEVICE.matcher(device).matches(), "device", "cpu, cuda or cuda:N", device);
     }
 }

@@ -35,6 +35,7 @@ import picocli.CommandLine.Command;
             ForkCommand.class,
             ScheduleCommand.class,
             ModelCommand.class,
+            RewardCommand.class,
             DataCommand.class,
             AutoComplete.GenerateCompletion.class
         })

@@ -19,6 +19,7 @@ import org.openstrawberry.activities.policy.PolicyStates;
 import org.openstrawberry.activities.policy.TrainerSteps;
 import org.openstrawberry.activities.prompts.PromptSteps;
 import org.openstrawberry.activities.ranking.RankingSteps;
+import org.openstrawberry.activities.rewardmodel.RewardTrainingSteps;
 import org.openstrawberry.activities.rewards.RewardSteps;
 import org.openstrawberry.activities.rewards.Scorer;
 import org.openstrawberry.activities.run.RunSteps;
@@ -33,6 +34,7 @@ import org.openstrawberry.config.WorkerSpec;
 import org.openstrawberry.config.WorkerSpec.Counts;
 import org.openstrawberry.workflows.HyperparameterSearch;
 import org.openstrawberry.workflows.OnlineDpo;
+import org.openstrawberry.workflows.RewardModelTraining;
 import org.openstrawberry.workflows.steps.TaskQueues;
 
 /** The workers of one process, on one tensor thread. Every process also serves workflows and their small steps. */
@@ -63,6 +65,7 @@ final class RunWorkers implements AutoCloseable {
 
     private final boolean trains;
     private final TrainerSteps trainer;
+    private final RewardTrainingSteps rewardTrainer;
     private final StepInterceptor interceptor;
 
     /** Workers of all roles for a server in this process. */
@@ -87,6 +90,7 @@ final class RunWorkers implements AutoCloseable {
         Counts slots = tuning.slots();
         Counts pollers = tuning.pollers();
         trainer = new TrainerSteps(runs, tensors, states);
+        rewardTrainer = new RewardTrainingSteps(tensors);
         interceptor = new StepInterceptor(meters);
         trains = roles.contains(Role.TRAINER);
         WorkerFactoryOptions surrounded = WorkerFactoryOptions.newBuilder()
@@ -95,7 +99,8 @@ final class RunWorkers implements AutoCloseable {
         shared = WorkerFactory.newInstance(client, surrounded);
         own = WorkerFactory.newInstance(client, surrounded);
         Worker workflows = shared.newWorker(TaskQueues.RUNS, WORKFLOWS);
-        workflows.registerWorkflowImplementationTypes(OnlineDpo.class, HyperparameterSearch.class);
+        workflows.registerWorkflowImplementationTypes(
+                OnlineDpo.class, HyperparameterSearch.class, RewardModelTraining.class);
         workflows.registerActivitiesImplementations(
                 new PromptSteps(runs), new RankingSteps(runs), new RunSteps(runs, server), new SweepSteps());
         if (roles.contains(Role.THOUGHTS)) {
@@ -112,7 +117,7 @@ final class RunWorkers implements AutoCloseable {
             shared.newWorker(TaskQueues.TRAINER, options).registerActivitiesImplementations(hosting);
             own.newWorker(host, options)
                     .registerActivitiesImplementations(
-                            hosting, trainer, new EvaluationSteps(runs, tensors, states, rewards));
+                            hosting, trainer, rewardTrainer, new EvaluationSteps(runs, tensors, states, rewards));
         }
     }
 
@@ -153,6 +158,7 @@ final class RunWorkers implements AutoCloseable {
         List.of(shared, own).forEach(WorkerFactory::shutdownNow);
         List.of(shared, own).forEach(factory -> factory.awaitTermination(10, TimeUnit.SECONDS));
         trainer.close();
+        rewardTrainer.close();
         interceptor.close();
     }
 }

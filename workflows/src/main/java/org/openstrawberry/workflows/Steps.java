@@ -11,6 +11,7 @@ import org.openstrawberry.workflows.steps.HostActivities;
 import org.openstrawberry.workflows.steps.PromptActivities;
 import org.openstrawberry.workflows.steps.RankingActivities;
 import org.openstrawberry.workflows.steps.RewardActivities;
+import org.openstrawberry.workflows.steps.RewardTrainingActivities;
 import org.openstrawberry.workflows.steps.RunActivities;
 import org.openstrawberry.workflows.steps.SweepActivities;
 import org.openstrawberry.workflows.steps.TaskQueues;
@@ -82,6 +83,10 @@ final class Steps {
 
     static TrainerActivities trainer(String host, String summary) {
         return Workflow.newActivityStub(TrainerActivities.class, onHost(host, summary));
+    }
+
+    static RewardTrainingActivities rewardTrainer(String host, String summary) {
+        return Workflow.newActivityStub(RewardTrainingActivities.class, onHost(host, summary));
     }
 
     static EvaluationActivities evaluation(String host, String summary) {

@@ -12,6 +12,7 @@ import org.openstrawberry.config.EvaluationSpec;
 import org.openstrawberry.workflows.steps.Attempts;
 import org.openstrawberry.workflows.steps.Evaluation;
 import org.openstrawberry.workflows.steps.HostActivities;
+import org.openstrawberry.workflows.steps.RewardTrainingActivities;
 import org.openstrawberry.workflows.steps.RunRef;
 import org.openstrawberry.workflows.steps.TrainerActivities;
 
@@ -47,6 +48,11 @@ final class TrainerHost {
 
     <T> T call(String summary, Function<TrainerActivities, T> step) {
         return leased(host -> step.apply(Steps.trainer(host, summary)));
+    }
+
+    /** A step of a reward model's training. */
+    <T> T train(String summary, Function<RewardTrainingActivities, T> step) {
+        return leased(host -> step.apply(Steps.rewardTrainer(host, summary)));
     }
 
     /** Evaluates where the policy is. */

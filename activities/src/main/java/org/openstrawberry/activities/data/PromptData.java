@@ -105,7 +105,7 @@ public record PromptData(List<PromptRow> training, List<PromptRow> heldOut, Repo
     }
 
     /** Whether a prompt is held out: the same text always is or never, whatever stands beside it. */
-    static boolean isHeldOut(String prompt, double share) {
+    public static boolean isHeldOut(String prompt, double share) {
         try {
             byte[] hash = MessageDigest.getInstance("SHA-256").digest(prompt.getBytes(StandardCharsets.UTF_8));
             return (ByteBuffer.wrap(hash).getLong() >>> 11) * 0x1p-53 < share;

@@ -7,7 +7,7 @@ import org.openstrawberry.model.training.LearningRate;
 import org.openstrawberry.model.training.OptimizerSettings;
 
 /** The run's settings in the model's terms. */
-final class Settings {
+public final class Settings {
     private static final double EPSILON = 1e-8;
     private static final double RMSPROP_ALPHA = 0.99;
 
@@ -45,7 +45,8 @@ final class Settings {
                 OptimizerSettings.Decay.MATRICES);
     }
 
-    static LearningRate schedule(ScheduleSpec spec, double peak, int totalSteps) {
+    /** @param totalSteps length of the course */
+    public static LearningRate schedule(ScheduleSpec spec, double peak, int totalSteps) {
         return new LearningRate(
                 switch (spec.kind()) {
                     case CONSTANT -> LearningRate.Shape.CONSTANT;

@@ -5,12 +5,12 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalInt;
-import java.util.stream.IntStream;
 import org.openstrawberry.activities.rewards.Reward.Sample;
 import org.openstrawberry.activities.runtime.Tensors;
 import org.openstrawberry.config.ClassifierSpec;
 import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.model.Torch;
+import org.openstrawberry.model.classification.ScoredText;
 import org.openstrawberry.model.pretrained.ModelDirectory;
 import org.openstrawberry.model.pretrained.Tokenizer;
 import org.openstrawberry.model.pretrained.Weights;
@@ -50,7 +50,7 @@ public final class LocalClassifiers implements Classifier.Loader {
 
         Loaded(ClassifierSpec spec, ModelDirectory directory, Tokenizer tokenizer, NDManager memory, Weights weights) {
             this.spec = spec;
-            this.eosId = directory.eosIds().stream().mapToInt(id -> id).findFirst();
+            this.eosId = ScoredText.eosId(directory);
             this.tokenizer = tokenizer;
             this.memory = memory;
             this.weights = weights;
@@ -68,13 +68,8 @@ public final class LocalClassifiers implements Classifier.Loader {
             });
         }
 
-        /** Prompt and completion by this model's own tokenizer, and its end of sequence where the completion has one. */
         private int[] ids(Sample sample) {
-            int[] prompt = tokenizer.encode(sample.prompt());
-            int[] completion = tokenizer.encodeWithout(sample.completion());
-            IntStream end = sample.ended() && eosId.isPresent() ? IntStream.of(eosId.getAsInt()) : IntStream.empty();
-            return IntStream.concat(IntStream.concat(IntStream.of(prompt), IntStream.of(completion)), end)
-                    .toArray();
+            return ScoredText.ids(tokenizer, eosId, sample.prompt(), sample.completion(), sample.ended());
         }
 
         @Override

@@ -1,6 +1,6 @@
 /**
- * Sequence classifiers: models that give a text scores instead of predicting tokens. Pure functions of weights and ids;
- * nothing here knows runs or rewards.
+ * Sequence classifiers: models that give a text scores instead of predicting tokens, and how one learns
+ * to score from preferences. Functions of weights and ids; nothing here knows runs.
  */
 @NullMarked
 package org.openstrawberry.model.classification;

@@ -284,6 +284,15 @@ final class Families {
                                         .collect(Collectors.joining(", ")));
     }
 
+    /** The class of the sequence classifiers of a language model's family. */
+    static String classifierOf(JsonObject root) {
+        return ALL.stream()
+                .filter(family -> isOf(root, family, Head.LANGUAGE_MODEL))
+                .map(Family::classifier)
+                .findFirst()
+                .orElseThrow(() -> new IllegalStateException(root.path() + " is of no language model"));
+    }
+
     private static boolean isOf(JsonObject root, Family family, Head head) {
         Optional<JsonNode> architectures = root.value("architectures");
         if (architectures.isPresent()) {

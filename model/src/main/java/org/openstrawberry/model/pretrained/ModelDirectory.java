@@ -36,7 +36,7 @@ public final class ModelDirectory {
     private static final String GENERATION_CONFIG = "generation_config.json";
 
     /** As transformers 4 parts weights. */
-    private static final long SHARD_BYTES = 5_000_000_000L;
+    static final long SHARD_BYTES = 5_000_000_000L;
 
     /** What a copy of the model takes along unchanged, where it is there. */
     private static final List<String> COMPANIONS = List.of(
@@ -265,13 +265,41 @@ public final class ModelDirectory {
         }
     }
 
-    private byte[] configForFloat32() throws IOException {
-        byte[] original = Files.readAllBytes(configFile.path());
-        // Numbers stay as they are written: a configuration that passes through here must not lose a digit.
-        ObjectMapper exact = JsonMapper.builder()
+    /**
+     * Writes all but the weights of a sequence classifier with one label on this language model, for float32 weights. It
+     * does not read this directory's padding token, which the configuration then names.
+     */
+    void copyAsClassifier(Path target) {
+        copyWithoutWeights(target);
+        Path file = target.resolve(CONFIG);
+        try {
+            ObjectMapper exact = exact();
+            ObjectNode root = (ObjectNode) exact.readTree(file.toFile());
+            root.putArray("architectures").add(Families.classifierOf(configFile));
+            // transformers counts the labels by these names and does not write num_labels.
+            root.remove("num_labels");
+            root.putObject("id2label").put("0", "LABEL_0");
+            root.putObject("label2id").put("LABEL_0", 0);
+            if (classifierPadId().isEmpty()) {
+                root.put("pad_token_id", padId);
+            }
+            write(file, pretty(exact, root));
+        } catch (IOException e) {
+            throw new UncheckedIOException(target + ": cannot be written: " + e.getMessage(), e);
+        }
+    }
+
+    /** Numbers stay as they are written: a configuration that passes through here must not lose a digit. */
+    private static ObjectMapper exact() {
+        return JsonMapper.builder()
                 .enable(DeserializationFeature.USE_BIG_DECIMAL_FOR_FLOATS)
                 .disable(JsonNodeFeature.STRIP_TRAILING_BIGDECIMAL_ZEROES)
                 .build();
+    }
+
+    private byte[] configForFloat32() throws IOException {
+        byte[] original = Files.readAllBytes(configFile.path());
+        ObjectMapper exact = exact();
         ObjectNode root = (ObjectNode) exact.readTree(original);
         boolean changed = false;
         for (String key : new String[] {"torch_dtype", "dtype"}) {

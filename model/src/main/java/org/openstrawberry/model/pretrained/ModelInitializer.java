@@ -1,5 +1,7 @@
 package org.openstrawberry.model.pretrained;
 
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -42,13 +44,53 @@ public final class ModelInitializer {
         SafetensorsWriter.writeStreams(target.resolve(WeightFiles.SINGLE), tensors, SafetensorsWriter.PYTORCH);
     }
 
+    /**
+     * Makes a sequence classifier with one label, to be trained: the decoder of a language model under a fresh head. Of a
+     * directory that is such a classifier already it makes a copy.
+     *
+     * @param base a language model, or a sequence classifier with one label
+     * @param seed of the head
+     * @param target created if it is not there; files in it are replaced
+     * @param memory of the weights meanwhile
+     * @throws org.openstrawberry.config.InvalidInputException if a file of the base is missing, broken or unfit
+     * @throws java.io.UncheckedIOException if the target cannot be written
+     */
+    public static void initClassifier(ModelDirectory base, long seed, Path target, NDManager memory) {
+        try (Weights weights = base.load(memory)) {
+            if (base.config().classifies()) {
+                base.export(target, weights);
+                return;
+            }
+            base.copyAsClassifier(target);
+            ModelDirectory classifier = ModelDirectory.openWithoutWeights(target, Head.CLASSIFIER);
+            ModelConfig config = classifier.config();
+            Map<String, NDArray> arrays = new LinkedHashMap<>();
+            config.tensors().forEach(tensor -> {
+                boolean head = tensor.name().equals(config.headName());
+                arrays.put(
+                        tensor.name(), head ? freshMatrix(tensor, config, seed, memory) : weights.get(tensor.name()));
+            });
+            WeightFiles.write(target, arrays, ModelDirectory.SHARD_BYTES);
+        }
+    }
+
+    private static NDArray freshMatrix(ModelConfig.Tensor tensor, ModelConfig config, long seed, NDManager memory) {
+        Normal source = normal(tensor, config, seed);
+        float[] elements = new float[Math.toIntExact(tensor.shape().size())];
+        for (int i = 0; i < elements.length; i++) {
+            elements[i] = source.element(i);
+        }
+        return memory.create(elements, tensor.shape());
+    }
+
+    private static Normal normal(ModelConfig.Tensor tensor, ModelConfig config, long seed) {
+        return new Normal(
+                tensor.shape(), Philox.seed(seed, "initial weights of " + tensor.name()), config.initializerRange());
+    }
+
     private static TensorSource fresh(ModelConfig.Tensor tensor, ModelConfig config, long seed) {
         return switch (tensor.role()) {
-            case MATRIX ->
-                new Normal(
-                        tensor.shape(),
-                        Philox.seed(seed, "initial weights of " + tensor.name()),
-                        config.initializerRange());
+            case MATRIX -> normal(tensor, config, seed);
             case NORM_GAIN -> new Constant(tensor.shape(), config.norms().kind() == Norms.Kind.RMS_PLUS_ONE ? 0 : 1);
             case BIAS -> new Constant(tensor.shape(), 0);
         };

@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.BiFunction;
 import java.util.function.BinaryOperator;
 import java.util.function.UnaryOperator;
 import org.openstrawberry.model.pretrained.Parameters;
@@ -23,7 +24,7 @@ import org.openstrawberry.model.transformer.Tensors;
  * The gradients of one step, added up over its micro-batches. They hang on aliases of what is trained that live no longer
  * than the step: the tensors themselves never want gradients, so nothing is to be zeroed, and no gradient outlives its step.
  */
-final class Gradients implements AutoCloseable {
+public final class Gradients implements AutoCloseable {
     /** Keeps the division finite, with the value that PyTorch's clipping uses. */
     private static final double CLIP_EPSILON = 1e-6;
 
@@ -31,6 +32,11 @@ final class Gradients implements AutoCloseable {
     private final boolean byLayer;
     private final NDManager memory;
     private final Map<String, NDArray> aliases = new LinkedHashMap<>();
+
+    /** @param parameters whose trained tensors get gradients; they may not change before {@link #close} */
+    public Gradients(Parameters parameters) {
+        this(parameters, false);
+    }
 
     /** @param byLayer whether a layer's intermediate arrays are computed once more instead of kept */
     Gradients(Parameters parameters, boolean byLayer) {
@@ -46,7 +52,7 @@ final class Gradients implements AutoCloseable {
     }
 
     /** @return owner of what lives as long as the step */
-    NDManager memory() {
+    public NDManager memory() {
         return memory;
     }
 
@@ -80,6 +86,22 @@ final class Gradients implements AutoCloseable {
     }
 
     /**
+     * As {@link #add}, for a loss over anything that is computed from the weights.
+     *
+     * @param decoder prepares the weights
+     * @param outputs from the weights and the owner of what is made of them to float32 [outputs]
+     * @param slopes from each output to the derivative of the loss by it
+     */
+    public void add(
+            Decoder decoder, BiFunction<FusedWeights, NDManager, NDArray> outputs, UnaryOperator<float[]> slopes) {
+        try (NDManager graph = memory.newSubManager();
+                GradientCollector collector = memory.getEngine().newGradientCollector()) {
+            NDArray found = outputs.apply(fused(decoder, graph), graph);
+            collector.backward(weighted(graph, found, slopes.apply(found.toFloatArray())));
+        }
+    }
+
+    /**
      * As {@link #add}, for a loss that also looks at how concentrated the distributions are.
      *
      * @param slopes from each token's log-probability, and log Σ_v π(v)² at its place, to the slopes
@@ -98,9 +120,9 @@ final class Gradients implements AutoCloseable {
         NDArray of(FusedWeights fused, NDArray hidden, NDManager graph);
     }
 
-    /** The gradient of Σ slope · logProb is that of the loss. */
-    private static NDArray weighted(NDManager graph, NDArray logProbs, float[] slope) {
-        return logProbs.mul(Tensors.floats(graph, slope, new Shape(slope.length)))
+    /** The gradient of Σ slope · output is that of the loss. */
+    private static NDArray weighted(NDManager graph, NDArray outputs, float[] slope) {
+        return outputs.mul(Tensors.floats(graph, slope, new Shape(slope.length)))
                 .sum();
     }
 
@@ -156,7 +178,7 @@ final class Gradients implements AutoCloseable {
     }
 
     /** @return by the weights' names; zero for a weight that no batch used */
-    Map<String, NDArray> byName() {
+    public Map<String, NDArray> byName() {
         Map<String, NDArray> gradients = new LinkedHashMap<>();
         aliases.forEach((name, alias) -> gradients.put(name, alias.getGradient()));
         return gradients;
@@ -170,7 +192,7 @@ final class Gradients implements AutoCloseable {
      * @return the norm before
      * @throws ArithmeticException if it is not finite: a step would destroy the weights
      */
-    static double clip(Map<String, NDArray> gradients, double clipNorm) {
+    public static double clip(Map<String, NDArray> gradients, double clipNorm) {
         double norm = norm(gradients);
         if (!Double.isFinite(norm)) {
             throw new ArithmeticException("the gradient is not finite: its norm is " + norm

@@ -36,6 +36,9 @@ public final class LetterCountData {
     /** At 1,000 steps of 64 lines each line is learnt from three times. */
     static final int WARMUP_LINES = 20_000;
 
+    /** Pairs for a reward model. */
+    static final int PREFERENCE_LINES = 6_000;
+
     private static final List<Question> ALWAYS_HELD_OUT =
             List.of(new Question('r', "strawberry"), new Question('r', "raspberry"), new Question('s', "mississippi"));
     private static final double HELD_OUT_SHARE = 0.25;
@@ -59,8 +62,8 @@ public final class LetterCountData {
     }
 
     /**
-     * Writes {@code heldout.jsonl}, {@code train.jsonl} and {@code warmup.jsonl}, and {@code words.txt}, a copy of the
-     * words. Equal words and seed give equal bytes.
+     * Writes {@code heldout.jsonl}, {@code train.jsonl}, {@code warmup.jsonl} and {@code preferences.jsonl}, and
+     * {@code words.txt}, a copy of the words. Equal words and seed give equal bytes.
      *
      * @param words one word a line, letters a to z only, 12 at most
      * @param seed of the split and of everything that is drawn
@@ -75,6 +78,7 @@ public final class LetterCountData {
         Draws asked = new Draws(seed + 1);
         Draws trainDraws = new Draws(seed + 2);
         Draws warmupDraws = new Draws(seed + 3);
+        Draws preferenceDraws = new Draws(seed + 4);
         LetterCountData data = new LetterCountData(list, split);
         try {
             Files.createDirectories(outDir);
@@ -82,6 +86,7 @@ public final class LetterCountData {
             writeLines(outDir.resolve("heldout.jsonl"), data.heldOutLines(asked));
             writeLines(outDir.resolve("train.jsonl"), data.trainLines(trainDraws));
             writeLines(outDir.resolve("warmup.jsonl"), data.warmupLines(warmupDraws));
+            writeLines(outDir.resolve("preferences.jsonl"), data.preferenceLines(preferenceDraws));
         } catch (IOException e) {
             throw new UncheckedIOException("cannot write the letter-count data to " + outDir, e);
         }
@@ -165,6 +170,28 @@ public final class LetterCountData {
             lines.add(line.toString());
         }
         return lines;
+    }
+
+    /** A right answer is preferred to a wrong one, whoever wrote them. */
+    private List<String> preferenceLines(Draws draws) {
+        List<String> lines = new ArrayList<>();
+        while (lines.size() < PREFERENCE_LINES) {
+            Question question = anyQuestion(draws);
+            String chosen = writer(draws).answer(question, draws);
+            String rejected = writer(draws).answer(question, draws);
+            if (isRight(chosen, question) && !isRight(rejected, question)) {
+                ObjectNode line = JsonNodeFactory.instance.objectNode();
+                line.put("prompt", question.prompt());
+                line.put("chosen", chosen);
+                line.put("rejected", rejected);
+                lines.add(line.toString());
+            }
+        }
+        return lines;
+    }
+
+    private static boolean isRight(String answer, Question question) {
+        return answer.endsWith("=" + question.answer());
     }
 
     private static Writer writer(Draws draws) {

@@ -23,7 +23,8 @@ import org.openstrawberry.config.WarmupRow;
 
 class LetterCountDataTest {
 
-    private static final List<String> FILES = List.of("heldout.jsonl", "train.jsonl", "warmup.jsonl", "words.txt");
+    private static final List<String> FILES =
+            List.of("heldout.jsonl", "preferences.jsonl", "train.jsonl", "warmup.jsonl", "words.txt");
 
     private final Path folder;
     private final Path shipped;
@@ -104,6 +105,20 @@ class LetterCountDataTest {
         assertThat(writers).containsOnlyKeys("careful", "sloppy", "hasty");
         assertThat(requireNonNull(writers.get("careful")) / all).isBetween(0.15, 0.21);
         assertThat(requireNonNull(writers.get("sloppy")) / all).isBetween(0.21, 0.27);
+    }
+
+    @Test
+    void rightAnswersArePreferredToWrongOnesAndShowNoWordHeldOut() {
+        Set<String> heldOut = words(prompts("heldout.jsonl", shipped));
+
+        assertThat(DataFiles.readPreferences(shipped.resolve("preferences.jsonl")))
+                .hasSize(LetterCountData.PREFERENCE_LINES)
+                .allSatisfy(row -> {
+                    String right = "=" + count(row.prompt());
+                    assertThat(row.chosen()).endsWith(right);
+                    assertThat(row.rejected()).doesNotEndWith(right);
+                    assertThat(heldOut).noneMatch(word(row.prompt())::contains);
+                });
     }
 
     @Test
