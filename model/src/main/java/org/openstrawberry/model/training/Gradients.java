@@ -165,9 +165,8 @@ public final class Gradients implements AutoCloseable {
             collector.backward(pass.layer(i, x).mul(slope).sum());
             into.get(i + 1).close();
         }
-        NDArray embedded = pass.embedded();
-        if (embedded.hasGradient()) { // adapters leave it as it is
-            collector.backward(embedded.mul(x.getGradient()).sum());
+        if (aliases.containsKey(decoder.config().embeddingName())) { // adapters leave it as it is
+            collector.backward(pass.embedded().mul(x.getGradient()).sum());
         }
         into.get(0).close();
     }
