@@ -12,7 +12,10 @@ import java.util.stream.Collectors;
 public final class RunAttributes {
     /** The run file's name. */
     public static final SearchAttributeKey<String> TASK = SearchAttributeKey.forKeyword("StrawberryTask");
-    /** What the run is doing: {@code warm-up}, {@code generate}, {@code step}, {@code evaluate}, {@code paused} or {@code done}. */
+    /**
+     * What the run is doing: {@code warm-up}, {@code generate}, {@code step}, {@code evaluate}, {@code paused}, {@code done},
+     * {@code failed} or {@code canceled}.
+     */
     public static final SearchAttributeKey<String> PHASE = SearchAttributeKey.forKeyword("StrawberryPhase");
     /** The last finished iteration. */
     public static final SearchAttributeKey<Long> ITERATION = SearchAttributeKey.forLong("StrawberryIteration");
