@@ -4,8 +4,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -14,6 +12,7 @@ import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.ToIntFunction;
+import org.openstrawberry.activities.store.Hashes;
 import org.openstrawberry.config.DataSpec;
 import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.config.PromptRow;
@@ -106,12 +105,8 @@ public record PromptData(List<PromptRow> training, List<PromptRow> heldOut, Repo
 
     /** Whether a prompt is held out: the same text always is or never, whatever stands beside it. */
     public static boolean isHeldOut(String prompt, double share) {
-        try {
-            byte[] hash = MessageDigest.getInstance("SHA-256").digest(prompt.getBytes(StandardCharsets.UTF_8));
-            return (ByteBuffer.wrap(hash).getLong() >>> 11) * 0x1p-53 < share;
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java has SHA-256", e);
-        }
+        byte[] hash = Hashes.newSha256().digest(prompt.getBytes(StandardCharsets.UTF_8));
+        return (ByteBuffer.wrap(hash).getLong() >>> 11) * 0x1p-53 < share;
     }
 
     /** What is used of one file. */

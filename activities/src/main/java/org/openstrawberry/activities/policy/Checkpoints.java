@@ -112,12 +112,7 @@ public final class Checkpoints {
         }
         try {
             CheckpointInfo info = Json.read(directory.resolve(STATE), CheckpointInfo.class);
-            for (Map.Entry<String, String> file : info.files().entrySet()) {
-                if (!Hashes.sha256(directory.resolve(file.getKey())).equals(file.getValue())) {
-                    return Optional.empty();
-                }
-            }
-            return Optional.of(info);
+            return Hashes.match(directory, info.files()) ? Optional.of(info) : Optional.empty();
         } catch (IOException | UncheckedIOException e) {
             return Optional.empty(); // half written or damaged: it counts as absent
         }

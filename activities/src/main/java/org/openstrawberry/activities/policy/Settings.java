@@ -1,5 +1,6 @@
 package org.openstrawberry.activities.policy;
 
+import java.util.List;
 import org.openstrawberry.config.OptimizerSpec;
 import org.openstrawberry.config.ScheduleSpec;
 import org.openstrawberry.config.WarmupSpec;
@@ -35,13 +36,18 @@ public final class Settings {
     }
 
     static OptimizerSettings of(WarmupSpec spec) {
+        return adamW(spec.betas(), spec.weightDecay());
+    }
+
+    /** AdamW that leaves norms and biases undecayed. */
+    public static OptimizerSettings adamW(List<Double> betas, double weightDecay) {
         return new OptimizerSettings(
                 OptimizerSettings.Kind.ADAMW,
-                spec.betas().get(0),
-                spec.betas().get(1),
+                betas.get(0),
+                betas.get(1),
                 EPSILON,
                 0,
-                spec.weightDecay(),
+                weightDecay,
                 OptimizerSettings.Decay.MATRICES);
     }
 

@@ -70,12 +70,7 @@ final class RewardCheckpoints {
         }
         try {
             Info info = Json.read(folder.resolve(STATE), Info.class);
-            for (Map.Entry<String, String> file : info.files().entrySet()) {
-                if (!Hashes.sha256(folder.resolve(file.getKey())).equals(file.getValue())) {
-                    return Optional.empty();
-                }
-            }
-            return Optional.of(info);
+            return Hashes.match(folder, info.files()) ? Optional.of(info) : Optional.empty();
         } catch (IOException | UncheckedIOException e) {
             return Optional.empty(); // half written or damaged: it counts as absent
         }

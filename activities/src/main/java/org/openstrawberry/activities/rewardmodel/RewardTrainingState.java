@@ -19,12 +19,9 @@ import org.openstrawberry.model.pretrained.ModelDirectory;
 import org.openstrawberry.model.pretrained.Weights;
 import org.openstrawberry.model.training.LearningRate;
 import org.openstrawberry.model.training.Optimizer;
-import org.openstrawberry.model.training.OptimizerSettings;
 
 /** A reward model after some of its steps, with its optimiser and its rows of metrics. */
 final class RewardTrainingState implements AutoCloseable {
-    private static final double EPSILON = 1e-8;
-
     private final RewardTrainingRun run;
     private final NDManager memory;
     private final ModelDirectory directory;
@@ -43,16 +40,7 @@ final class RewardTrainingState implements AutoCloseable {
         this.weights = weights;
         trainer = new RewardTrainer(new Classifier(directory));
         order = new EpochOrder(run.data().training().size(), spec.seed(), "reward model");
-        optimizer = Optimizer.of(
-                new OptimizerSettings(
-                        OptimizerSettings.Kind.ADAMW,
-                        spec.betas().get(0),
-                        spec.betas().get(1),
-                        EPSILON,
-                        0,
-                        spec.weightDecay(),
-                        OptimizerSettings.Decay.MATRICES),
-                memory);
+        optimizer = Optimizer.of(Settings.adamW(spec.betas(), spec.weightDecay()), memory);
     }
 
     /** From the untrained model, or from the checkpoint after so many steps. */

@@ -14,6 +14,7 @@ import org.openstrawberry.model.classification.ScoredText;
 import org.openstrawberry.model.pretrained.ModelDirectory;
 import org.openstrawberry.model.pretrained.Tokenizer;
 import org.openstrawberry.model.pretrained.Weights;
+import org.openstrawberry.model.transformer.FusedWeights;
 import reactor.core.publisher.Mono;
 
 /** Sequence-classification models on this process's tensor thread. */
@@ -45,7 +46,7 @@ public final class LocalClassifiers implements Classifier.Loader {
         private final OptionalInt eosId;
         private final Tokenizer tokenizer;
         private final NDManager memory;
-        private final Weights weights;
+        private final FusedWeights weights; // prepared once, for all batches
         private final org.openstrawberry.model.classification.Classifier model;
 
         Loaded(ClassifierSpec spec, ModelDirectory directory, Tokenizer tokenizer, NDManager memory, Weights weights) {
@@ -53,8 +54,8 @@ public final class LocalClassifiers implements Classifier.Loader {
             this.eosId = ScoredText.eosId(directory);
             this.tokenizer = tokenizer;
             this.memory = memory;
-            this.weights = weights;
             this.model = new org.openstrawberry.model.classification.Classifier(directory);
+            this.weights = model.decoder().fuse(weights.asMap(), memory);
         }
 
         @Override
@@ -62,7 +63,7 @@ public final class LocalClassifiers implements Classifier.Loader {
             return tensors.mono(() -> {
                 List<int[]> ids = samples.stream().map(this::ids).toList();
                 Torch.useThreads(spec.threads());
-                return Arrays.stream(model.scores(weights, ids, BATCH_TOKENS))
+                return Arrays.stream(model.scores(weights, ids, BATCH_TOKENS, memory))
                         .boxed()
                         .toList();
             });

@@ -102,14 +102,14 @@ public final class Run {
      * is not touched by it, which takes the ids that were sampled; a chat of several turns may be.
      */
     public Optional<String> chatWarning() {
-        if (prompts().stream().allMatch(row -> row.messages().isEmpty())) {
-            return Optional.empty();
-        }
         try {
-            template.get().requirePrefixPreserving();
+            base().chatTemplate().ifPresent(ChatTemplate::requirePrefixPreserving);
             return Optional.empty();
         } catch (InvalidInputException e) {
-            return Optional.of(String.valueOf(e.getMessage()));
+            // Only now are the prompts read for it, which is long where there are many.
+            return prompts().stream().anyMatch(row -> row.messages().isPresent())
+                    ? Optional.of(String.valueOf(e.getMessage()))
+                    : Optional.empty();
         }
     }
 

@@ -9,6 +9,7 @@ import java.security.DigestInputStream;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
+import java.util.Map;
 
 /** SHA-256, as lower-case hexadecimal. */
 public final class Hashes {
@@ -23,7 +24,23 @@ public final class Hashes {
         return hex(digest);
     }
 
-    static MessageDigest newSha256() {
+    /**
+     * Whether files are what was written.
+     *
+     * @param files SHA-256 by name, relative to the folder
+     * @throws IOException if one can't be read
+     */
+    public static boolean match(Path folder, Map<String, String> files) throws IOException {
+        for (Map.Entry<String, String> file : files.entrySet()) {
+            if (!sha256(folder.resolve(file.getKey())).equals(file.getValue())) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** A new SHA-256, of nothing yet. */
+    public static MessageDigest newSha256() {
         try {
             return MessageDigest.getInstance("SHA-256");
         } catch (NoSuchAlgorithmException e) {

@@ -113,9 +113,7 @@ public final class Adapter {
         try (NDManager memory = base.newSubManager()) {
             Map<String, NDArray> merged = new LinkedHashMap<>();
             applied(base.asMap(), adapter.asMap(), memory).forEach((name, array) -> {
-                NDArray own = base.get(name) == array ? array.duplicate() : array;
-                own.attach(parent);
-                merged.put(name, own);
+                merged.put(name, base.get(name) == array ? array.duplicate() : array);
             });
             return Weights.of(parent, merged);
         }

@@ -68,9 +68,30 @@ public final class Classifier {
      */
     public double[] scores(Weights weights, List<int[]> sequences, int batchTokens) {
         requireOneLabel();
-        return Arrays.stream(logits(weights, sequences, batchTokens))
-                .mapToDouble(labels -> labels[0])
-                .toArray();
+        return single(logits(weights, sequences, batchTokens));
+    }
+
+    /**
+     * As the other, of weights that are prepared once for many calls.
+     *
+     * @param weights of the model, by {@link Decoder#fuse}
+     * @param sequences ids, at least one each
+     * @param batchTokens most tokens computed at a time, padding counted; a text larger than that stands alone
+     * @param memory owner of what is computed, which is freed before this returns
+     * @return a score for each text, in order
+     * @throws IllegalStateException if the model has several labels
+     * @throws IllegalArgumentException if a text is empty or holds an id outside the vocabulary
+     */
+    public double[] scores(FusedWeights weights, List<int[]> sequences, int batchTokens, NDManager memory) {
+        requireOneLabel();
+        sequences.forEach(this::require);
+        try (NoGradient noGradient = NoGradient.open()) {
+            return single(logits(weights, sequences, batchTokens, memory));
+        }
+    }
+
+    private static double[] single(float[][] logits) {
+        return Arrays.stream(logits).mapToDouble(labels -> labels[0]).toArray();
     }
 
     /**
@@ -84,19 +105,22 @@ public final class Classifier {
      */
     public float[][] logits(Weights weights, List<int[]> sequences, int batchTokens) {
         sequences.forEach(this::require);
+        try (NoGradient noGradient = NoGradient.open();
+                NDManager memory = weights.newSubManager()) {
+            return logits(decoder.fuse(weights.asMap(), memory), sequences, batchTokens, memory);
+        }
+    }
+
+    private float[][] logits(FusedWeights weights, List<int[]> sequences, int batchTokens, NDManager memory) {
         float[][] found = new float[sequences.size()][];
         int[] lengths = sequences.stream().mapToInt(ids -> ids.length).toArray();
         int labels = decoder.config().labels();
-        try (NoGradient noGradient = NoGradient.open();
-                NDManager memory = weights.newSubManager()) {
-            FusedWeights fused = decoder.fuse(weights.asMap(), memory);
-            for (List<Integer> items : MicroBatches.plan(lengths, 1, batchTokens)) {
-                try (NDManager step = memory.newSubManager()) {
-                    List<int[]> rows = items.stream().map(sequences::get).toList();
-                    float[] flat = logits(fused, rows, step).toFloatArray();
-                    for (int row = 0; row < rows.size(); row++) {
-                        found[items.get(row)] = Arrays.copyOfRange(flat, row * labels, (row + 1) * labels);
-                    }
+        for (List<Integer> items : MicroBatches.plan(lengths, 1, batchTokens)) {
+            try (NDManager step = memory.newSubManager()) {
+                List<int[]> rows = items.stream().map(sequences::get).toList();
+                float[] flat = logits(weights, rows, step).toFloatArray();
+                for (int row = 0; row < rows.size(); row++) {
+                    found[items.get(row)] = Arrays.copyOfRange(flat, row * labels, (row + 1) * labels);
                 }
             }
         }

@@ -5,7 +5,6 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
-import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -181,11 +180,10 @@ public final class AdapterDirectory {
         root.put("lora_dropout", 0.0);
         root.put("peft_type", "LORA");
         root.put("r", config.rank());
-        ArrayNode targets = root.putArray("target_modules");
         if (config.targets().equals(List.of(LoraConfig.ALL_LINEAR))) {
             root.put("target_modules", LoraConfig.ALL_LINEAR);
         } else {
-            config.targets().forEach(targets::add);
+            config.targets().forEach(root.putArray("target_modules")::add);
         }
         root.put("task_type", model.classifies() ? "SEQ_CLS" : "CAUSAL_LM");
         root.put("use_rslora", config.rankStabilised());
