@@ -8,7 +8,7 @@ import org.openstrawberry.model.pretrained.Weights;
 /**
  * Turns gradients into changes of the weights. Its memory of earlier steps can be saved and restored to the last bit.
  */
-public sealed interface Optimizer extends AutoCloseable permits Adam, RmsProp, Sgd {
+public sealed interface Optimizer extends AutoCloseable permits RememberingOptimizer {
     /**
      * A fresh optimiser.
      *

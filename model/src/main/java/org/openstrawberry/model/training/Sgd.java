@@ -2,74 +2,27 @@ package org.openstrawberry.model.training;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.NDScope;
-import java.util.Map;
-import org.openstrawberry.model.pretrained.Weights;
-import org.openstrawberry.model.transformer.NoGradient;
 import org.openstrawberry.model.transformer.Tensors;
 
 /** Stochastic gradient descent, with momentum where wanted, in PyTorch's order of operations. */
-final class Sgd implements Optimizer {
-    private OptimizerSettings settings;
-    private final OptimizerState state;
-
+final class Sgd extends RememberingOptimizer {
     Sgd(OptimizerSettings settings, NDManager parent) {
-        this.settings = settings;
-        this.state = new OptimizerState(parent);
+        super(settings, parent);
     }
 
     @Override
-    public void use(OptimizerSettings next) {
-        if (next.kind() != OptimizerSettings.Kind.SGD) {
-            throw new IllegalArgumentException(
-                    "kind: found " + next.kind() + ", but the memory is of " + settings.kind());
-        }
-        settings = next;
+    boolean remembersAs(OptimizerSettings.Kind kind) {
+        return kind == OptimizerSettings.Kind.SGD;
     }
 
     @Override
-    public void step(Weights weights, Map<String, NDArray> gradients, double learningRate) {
-        state.begin();
-        try (NoGradient noGradient = NoGradient.open();
-                NDManager numbers = weights.newSubManager()) {
-            NDArray rate = Tensors.scalar(numbers, learningRate);
-            NDArray decay = Tensors.scalar(numbers, settings.weightDecay());
-            NDArray momentum = Tensors.scalar(numbers, settings.momentum());
-            weights.asMap().forEach((name, weight) -> {
-                try (NDScope temporary = new NDScope()) {
-                    temporary.suppressNotUsedWarning();
-                    NDArray direction = OptimizerState.gradient(gradients, name);
-                    if (settings.decays(weight.getShape().dimension())) {
-                        direction = weight.mul(decay).addi(direction);
-                    }
-                    if (settings.momentum() > 0) {
-                        direction = state.of("momentum_buffer", name, weight)
-                                .muli(momentum)
-                                .addi(direction);
-                    }
-                    weight.subi(direction.mul(rate));
-                }
-            });
-        }
-    }
-
-    @Override
-    public long steps() {
-        return state.steps();
-    }
-
-    @Override
-    public Map<String, NDArray> state() {
-        return state.arrays();
-    }
-
-    @Override
-    public void restore(Map<String, NDArray> saved, long steps) {
-        state.restore(saved, steps);
-    }
-
-    @Override
-    public void close() {
-        state.close();
+    Update update(long step, double learningRate, NDManager numbers) {
+        NDArray rate = Tensors.scalar(numbers, learningRate);
+        NDArray decay = Tensors.scalar(numbers, settings().weightDecay());
+        NDArray momentum = Tensors.scalar(numbers, settings().momentum());
+        return (name, weight, gradient) -> {
+            NDArray direction = withMomentum(decayed(gradient, weight, decay), name, weight, momentum);
+            weight.subi(direction.mul(rate));
+        };
     }
 }
