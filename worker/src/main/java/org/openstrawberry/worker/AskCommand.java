@@ -23,6 +23,7 @@ import org.openstrawberry.model.pretrained.ModelDirectory;
 import org.openstrawberry.model.pretrained.Tokenizer;
 import org.openstrawberry.model.pretrained.Weights;
 import org.openstrawberry.model.transformer.Decoder;
+import org.openstrawberry.model.transformer.WritingWeights;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -72,11 +73,10 @@ final class AskCommand implements Callable<Integer> {
         Source source = source(directory, base);
         try (NDManager memory = Torch.start(1, "cpu");
                 Tokenizer tokenizer = source.model().tokenizer()) {
-            Weights weights = source.weights().apply(memory);
-            Generator generator = new Generator(
-                    new Decoder(source.model().config()),
-                    source.model().eosIds(),
-                    source.model().padId());
+            Decoder decoder = new Decoder(source.model().config());
+            WritingWeights weights =
+                    decoder.forWriting(source.weights().apply(memory).asMap(), memory);
+            Generator generator = new Generator(decoder, source.model().eosIds());
             int positions = source.model().config().maxPositionEmbeddings();
             int number = 0;
             if (prompt != null) {
@@ -93,7 +93,7 @@ final class AskCommand implements Callable<Integer> {
     }
 
     private void answer(
-            Generator generator, Weights weights, Tokenizer tokenizer, int positions, String text, int number) {
+            Generator generator, WritingWeights weights, Tokenizer tokenizer, int positions, String text, int number) {
         double heat = temperature != null ? temperature : samples > 1 ? 1 : 0;
         SamplingSettings settings = new SamplingSettings(heat, 0, 1, 0, maxNewTokens);
         int[] ids = tokenizer.encode(text);

@@ -18,6 +18,7 @@ import org.openstrawberry.model.pretrained.ModelDirectory;
 import org.openstrawberry.model.pretrained.Tokenizer;
 import org.openstrawberry.model.pretrained.Weights;
 import org.openstrawberry.model.transformer.Decoder;
+import org.openstrawberry.model.transformer.WritingWeights;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -131,8 +132,15 @@ final class ModelGenerateCommand implements Callable<Integer> {
     /** A completion each; waves are neighbouring lines, as many as the budget holds. */
     private List<Completion> completions(
             ModelDirectory directory, Weights weights, List<int[]> prompts, SamplingSettings settings) {
-        Generator generator = new Generator(
-                new Decoder(directory.config()), ignoreEos ? Set.of() : directory.eosIds(), directory.padId());
+        Decoder decoder = new Decoder(directory.config());
+        Generator generator = new Generator(decoder, ignoreEos ? Set.of() : directory.eosIds());
+        try (WritingWeights prepared = decoder.forWriting(weights.asMap(), weights.newSubManager())) {
+            return completions(generator, prepared, prompts, settings);
+        }
+    }
+
+    private List<Completion> completions(
+            Generator generator, WritingWeights weights, List<int[]> prompts, SamplingSettings settings) {
         List<Completion> completions = new ArrayList<>();
         List<GenerationRequest> wave = new ArrayList<>();
         int longest = 0;
@@ -151,7 +159,7 @@ final class ModelGenerateCommand implements Callable<Integer> {
     }
 
     private List<Completion> completed(
-            Generator generator, Weights weights, List<GenerationRequest> wave, SamplingSettings settings) {
+            Generator generator, WritingWeights weights, List<GenerationRequest> wave, SamplingSettings settings) {
         return generator.generate(weights, wave, settings, seed == null ? 0 : seed, 0).stream()
                 .map(branches -> branches.get(0))
                 .toList();

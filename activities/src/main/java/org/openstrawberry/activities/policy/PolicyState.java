@@ -23,6 +23,7 @@ import org.openstrawberry.model.training.Optimizer;
 import org.openstrawberry.model.training.PreferenceObjective;
 import org.openstrawberry.model.training.PreferencePair;
 import org.openstrawberry.model.transformer.Decoder;
+import org.openstrawberry.model.transformer.WritingWeights;
 
 /** Policy, reference and optimiser as they are after an iteration, and the two ways in which they change. */
 public final class PolicyState implements AutoCloseable {
@@ -37,6 +38,7 @@ public final class PolicyState implements AutoCloseable {
     private final Parameters reference;
     private final Optimizer optimizer;
     private Optional<Weights> merged = Optional.empty();
+    private Optional<WritingWeights> writing = Optional.empty();
     private int iteration;
     private int refreshedAt;
     private String referenceIs;
@@ -128,6 +130,25 @@ public final class PolicyState implements AutoCloseable {
         return whole;
     }
 
+    /** The policy, prepared for the writing of tokens; valid until the next step. */
+    public WritingWeights writing() {
+        WritingWeights prepared = writing.orElseGet(() -> {
+            try (NDManager scratch = memory.newSubManager()) {
+                return decoder.forWriting(policy.model(scratch), memory);
+            }
+        });
+        writing = Optional.of(prepared);
+        return prepared;
+    }
+
+    /** Whatever was made of the policy as it was. */
+    private void forget() {
+        merged.ifPresent(Weights::close);
+        merged = Optional.empty();
+        writing.ifPresent(WritingWeights::close);
+        writing = Optional.empty();
+    }
+
     /** The adapters alone, where adapters are trained. */
     Optional<Adapted> adapted() {
         return adapter.map(low -> new Adapted(low, base, policy.trained()));
@@ -155,16 +176,17 @@ public final class PolicyState implements AutoCloseable {
             OptimizerSpec spec,
             double learningRate) {
         torn = true;
-        merged.ifPresent(Weights::close);
-        merged = Optional.empty();
+        forget();
         optimizer.use(Settings.of(spec)); // of this step: they may have changed since the run began
         PreferenceObjective objective = Objectives.of(dpo);
         DpoTrainer trainer = new DpoTrainer(decoder, byLayer);
         List<DpoStep> steps = new ArrayList<>(batches.size());
         for (List<Integer> batch : batches) {
+            // Until the first of them, a refreshed reference is the policy.
+            boolean equal = steps.isEmpty() && referenceIs.equals(CheckpointInfo.SAME_AS_POLICY);
             steps.add(trainer.step(
                     policy,
-                    reference,
+                    equal ? policy : reference,
                     optimizer,
                     batch.stream().map(pairs::get).toList(),
                     objective,

@@ -14,7 +14,7 @@ import org.openstrawberry.model.classification.ScoredText;
 import org.openstrawberry.model.pretrained.ModelDirectory;
 import org.openstrawberry.model.pretrained.Tokenizer;
 import org.openstrawberry.model.pretrained.Weights;
-import org.openstrawberry.model.transformer.FusedWeights;
+import org.openstrawberry.model.transformer.ModelTensors;
 import reactor.core.publisher.Mono;
 
 /** Sequence-classification models on this process's tensor thread. */
@@ -46,7 +46,7 @@ public final class LocalClassifiers implements Classifier.Loader {
         private final OptionalInt eosId;
         private final Tokenizer tokenizer;
         private final NDManager memory;
-        private final FusedWeights weights; // prepared once, for all batches
+        private final ModelTensors weights;
         private final org.openstrawberry.model.classification.Classifier model;
 
         Loaded(ClassifierSpec spec, ModelDirectory directory, Tokenizer tokenizer, NDManager memory, Weights weights) {
@@ -55,7 +55,7 @@ public final class LocalClassifiers implements Classifier.Loader {
             this.tokenizer = tokenizer;
             this.memory = memory;
             this.model = new org.openstrawberry.model.classification.Classifier(directory);
-            this.weights = model.decoder().fuse(weights.asMap(), memory);
+            this.weights = model.decoder().weights(weights.asMap(), memory);
         }
 
         @Override

@@ -58,8 +58,7 @@ final class Thinking {
     private List<List<Completion>> think(
             Run run, int iteration, List<GenerationRequest> wave, SamplingSettings settings, long seed, long key) {
         PolicyState state = states.at(run, iteration);
-        return new Generator(state.decoder(), run.base().eosIds(), run.base().padId())
-                .generate(state.policy(), wave, settings, seed, key);
+        return new Generator(state.decoder(), run.base().eosIds()).generate(state.writing(), wave, settings, seed, key);
     }
 
     private static List<Answer> zip(List<GenerationRequest> wave, Timed<List<List<Completion>>> timed) {

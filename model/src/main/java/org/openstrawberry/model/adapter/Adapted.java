@@ -3,6 +3,8 @@ package org.openstrawberry.model.adapter;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import java.util.Map;
+import java.util.Optional;
+import org.openstrawberry.model.pretrained.LoraConfig;
 import org.openstrawberry.model.pretrained.Parameters;
 import org.openstrawberry.model.pretrained.Weights;
 
@@ -15,7 +17,12 @@ import org.openstrawberry.model.pretrained.Weights;
  */
 public record Adapted(Adapter adapter, Weights base, Weights trained) implements Parameters {
     @Override
-    public Map<String, NDArray> model(Map<String, NDArray> tensors, NDManager memory) {
-        return adapter.applied(base.asMap(), tensors, memory);
+    public Optional<LoraConfig> lora() {
+        return Optional.of(adapter.config());
+    }
+
+    @Override
+    public Map<String, NDArray> model(NDManager memory) {
+        return adapter.applied(base.asMap(), trained.asMap(), memory);
     }
 }

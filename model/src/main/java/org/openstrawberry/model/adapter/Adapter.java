@@ -65,8 +65,7 @@ public final class Adapter {
     }
 
     /**
-     * The tensors of the adapted model. It is ordinary arithmetic, so gradients flow back to the adapter's tensors; with B
-     * zero the result is the base, to the last bit.
+     * The tensors of the adapted model; with B zero they are the base's, to the last bit.
      *
      * @param base tensors of the model, not changed
      * @param adapter tensors of {@link LoraConfig#tensorShapes}

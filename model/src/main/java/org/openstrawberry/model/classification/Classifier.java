@@ -1,8 +1,6 @@
 package org.openstrawberry.model.classification;
 
-import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.Shape;
 import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalInt;
@@ -11,9 +9,9 @@ import org.openstrawberry.model.pretrained.ModelDirectory;
 import org.openstrawberry.model.pretrained.Weights;
 import org.openstrawberry.model.training.MicroBatches;
 import org.openstrawberry.model.transformer.Decoder;
-import org.openstrawberry.model.transformer.FusedWeights;
-import org.openstrawberry.model.transformer.NoGradient;
-import org.openstrawberry.model.transformer.Tensors;
+import org.openstrawberry.model.transformer.ModelTensors;
+import org.openstrawberry.model.transformer.Pass;
+import org.openstrawberry.model.transformer.TokenBatch;
 
 /**
  * Scores of whole texts by a decoder with a linear head, as Hugging Face's {@code …ForSequenceClassification} computes
@@ -72,9 +70,9 @@ public final class Classifier {
     }
 
     /**
-     * As the other, of weights that are prepared once for many calls.
+     * As the other, of weights that are put in order once for many calls.
      *
-     * @param weights of the model, by {@link Decoder#fuse}
+     * @param weights of the model, by {@link Decoder#weights}
      * @param sequences ids, at least one each
      * @param batchTokens most tokens computed at a time, padding counted; a text larger than that stands alone
      * @param memory owner of what is computed, which is freed before this returns
@@ -82,12 +80,10 @@ public final class Classifier {
      * @throws IllegalStateException if the model has several labels
      * @throws IllegalArgumentException if a text is empty or holds an id outside the vocabulary
      */
-    public double[] scores(FusedWeights weights, List<int[]> sequences, int batchTokens, NDManager memory) {
+    public double[] scores(ModelTensors weights, List<int[]> sequences, int batchTokens, NDManager memory) {
         requireOneLabel();
         sequences.forEach(this::require);
-        try (NoGradient noGradient = NoGradient.open()) {
-            return single(logits(weights, sequences, batchTokens, memory));
-        }
+        return single(logits(weights, sequences, batchTokens, memory));
     }
 
     private static double[] single(float[][] logits) {
@@ -105,20 +101,20 @@ public final class Classifier {
      */
     public float[][] logits(Weights weights, List<int[]> sequences, int batchTokens) {
         sequences.forEach(this::require);
-        try (NoGradient noGradient = NoGradient.open();
-                NDManager memory = weights.newSubManager()) {
-            return logits(decoder.fuse(weights.asMap(), memory), sequences, batchTokens, memory);
+        try (NDManager memory = weights.newSubManager()) {
+            return logits(decoder.weights(weights.asMap(), memory), sequences, batchTokens, memory);
         }
     }
 
-    private float[][] logits(FusedWeights weights, List<int[]> sequences, int batchTokens, NDManager memory) {
+    private float[][] logits(ModelTensors weights, List<int[]> sequences, int batchTokens, NDManager memory) {
         float[][] found = new float[sequences.size()][];
         int[] lengths = sequences.stream().mapToInt(ids -> ids.length).toArray();
         int labels = decoder.config().labels();
         for (List<Integer> items : MicroBatches.plan(lengths, 1, batchTokens)) {
-            try (NDManager step = memory.newSubManager()) {
-                List<int[]> rows = items.stream().map(sequences::get).toList();
-                float[] flat = logits(weights, rows, step).toFloatArray();
+            List<int[]> rows = items.stream().map(sequences::get).toList();
+            try (NDManager step = memory.newSubManager();
+                    Pass pass = decoder.pass(weights, batch(rows, step), Pass.Keep.NOTHING, step)) {
+                float[] flat = pass.labels();
                 for (int row = 0; row < rows.size(); row++) {
                     found[items.get(row)] = Arrays.copyOfRange(flat, row * labels, (row + 1) * labels);
                 }
@@ -128,30 +124,19 @@ public final class Classifier {
     }
 
     /**
-     * All scores of one batch; gradients flow where gradient mode is on.
+     * Texts, to be looked at where the head reads.
      *
-     * @param weights of the model
-     * @param sequences ids, at least one each
-     * @param manager owner of the result and of what it is made of
-     * @return float32 [texts, labels]
+     * @param texts ids, at least one each
+     * @param owner of the batch's arrays
      * @throws IllegalArgumentException if a text is empty or holds an id outside the vocabulary
      */
-    public NDArray logits(FusedWeights weights, List<int[]> sequences, NDManager manager) {
-        sequences.forEach(this::require);
-        int time = sequences.stream().mapToInt(ids -> ids.length).max().orElseThrow();
-        long[] padded = new long[sequences.size() * time]; // with token 0, which every vocabulary has
-        long[] places = new long[sequences.size()];
-        for (int row = 0; row < sequences.size(); row++) {
-            int[] ids = sequences.get(row);
-            for (int t = 0; t < ids.length; t++) {
-                padded[row * time + t] = ids[t];
-            }
-            places[row] = (long) row * time + scoredPosition(ids);
-        }
-        NDArray hidden = decoder.hidden(weights, Tensors.longs(manager, padded, new Shape(sequences.size(), time)));
-        NDArray flat = hidden.reshape(-1, hidden.getShape().get(2));
-        NDArray scored = Tensors.rows(Tensors.longs(manager, places, new Shape(places.length)), flat);
-        return decoder.logits(weights, scored);
+    TokenBatch batch(List<int[]> texts, NDManager owner) {
+        texts.forEach(this::require);
+        return TokenBatch.at(
+                texts,
+                texts.stream().mapToInt(this::scoredPosition).toArray(),
+                decoder.config().vocabSize(),
+                owner);
     }
 
     /**

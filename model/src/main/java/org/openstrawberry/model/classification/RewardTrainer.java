@@ -12,7 +12,7 @@ import org.openstrawberry.model.training.Gradients;
 import org.openstrawberry.model.training.Logistic;
 import org.openstrawberry.model.training.MicroBatches;
 import org.openstrawberry.model.training.Optimizer;
-import org.openstrawberry.model.transformer.NoGradient;
+import org.openstrawberry.model.transformer.Pass;
 
 /**
  * Learning to score from preferences: the mean over a batch of
@@ -61,12 +61,11 @@ public final class RewardTrainer {
         if (batch.isEmpty()) {
             throw new IllegalArgumentException("a step needs at least one pair");
         }
-        try (NoGradient noGradient = NoGradient.open();
-                Gradients gradients = new Gradients(weights)) {
+        try (Gradients gradients = new Gradients(weights, classifier.decoder())) {
             PairFit fit = accumulate(gradients, batch, microBatchTokens);
             Map<String, NDArray> byName = gradients.byName();
-            double gradNorm = Gradients.clip(byName, clipNorm);
-            optimizer.step(weights.trained(), byName, learningRate);
+            double gradNorm = Gradients.norm(byName);
+            optimizer.step(weights.trained(), byName, learningRate, Gradients.clip(gradNorm, clipNorm));
             return new RewardStep(fit, gradNorm);
         }
     }
@@ -79,26 +78,20 @@ public final class RewardTrainer {
                 .mapToInt(pair -> Math.max(pair.chosen().length, pair.rejected().length))
                 .toArray();
         for (List<Integer> items : MicroBatches.plan(lengths, ROWS_EACH, microBatchTokens)) {
-            try (NDManager memory = gradients.memory().newSubManager()) {
-                gradients.add(
-                        classifier.decoder(),
-                        (fused, graph) -> classifier
-                                .logits(fused, rows(batch, items), memory)
-                                .reshape(-1), // [2 · pairs, 1] to [2 · pairs]
-                        scores -> {
-                            float[] slopes = new float[scores.length];
-                            for (int i = 0; i < items.size(); i++) {
-                                int item = items.get(i);
-                                chosen[item] = scores[i];
-                                rejected[item] = scores[items.size() + i];
-                                double above = chosen[item]
-                                        - rejected[item]
-                                        - batch.get(item).margin();
-                                slopes[i] = (float) (-Logistic.sigmoid(-above) / batch.size());
-                                slopes[items.size() + i] = -slopes[i];
-                            }
-                            return slopes;
-                        });
+            try (NDManager memory = gradients.memory().newSubManager();
+                    Pass pass = gradients.pass(classifier.batch(rows(batch, items), memory))) {
+                float[] scores = pass.labels();
+                float[] slopes = new float[scores.length];
+                for (int i = 0; i < items.size(); i++) {
+                    int item = items.get(i);
+                    chosen[item] = scores[i];
+                    rejected[item] = scores[items.size() + i];
+                    double above =
+                            chosen[item] - rejected[item] - batch.get(item).margin();
+                    slopes[i] = (float) (-Logistic.sigmoid(-above) / batch.size());
+                    slopes[items.size() + i] = -slopes[i];
+                }
+                pass.backwardFromLabels(slopes, gradients.sums());
             }
         }
         return PairFit.of(batch, chosen, rejected);

@@ -1,20 +1,15 @@
 package org.openstrawberry.model.generation;
 
-import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.Shape;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
-import java.util.stream.IntStream;
 import org.openstrawberry.model.Philox;
 import org.openstrawberry.model.pretrained.Weights;
 import org.openstrawberry.model.transformer.Decoder;
-import org.openstrawberry.model.transformer.FusedWeights;
-import org.openstrawberry.model.transformer.KvCache;
-import org.openstrawberry.model.transformer.NoGradient;
-import org.openstrawberry.model.transformer.Tensors;
+import org.openstrawberry.model.transformer.Writing;
+import org.openstrawberry.model.transformer.WritingWeights;
 
 /**
  * Writes completions. Each prompt goes through the model once, its branches start from the same cached keys and values;
@@ -25,28 +20,21 @@ import org.openstrawberry.model.transformer.Tensors;
  * wave and of the tokens so far.
  */
 public final class Generator {
-    /** Ended rows are dropped when no more than this share of the rows is still being written. */
-    private static final double COMPACT_AT = 0.75;
+    /** So many tokens of each sequence are written before Java is asked again. */
+    private static final int STEPS = 32;
 
     private final Decoder decoder;
     private final Set<Integer> eosIds;
-    private final int padId;
 
     /**
      * A generator for a model.
      *
      * @param decoder computes
      * @param eosIds tokens that end a completion; with none, each runs to the longest allowed length
-     * @param padId any valid token, to fill rows up; it changes nothing
      */
-    public Generator(Decoder decoder, Set<Integer> eosIds, int padId) {
-        int vocab = decoder.config().vocabSize();
-        if (padId < 0 || padId >= vocab) {
-            throw new IllegalArgumentException("padId must be a token from 0 to " + (vocab - 1) + ", found " + padId);
-        }
+    public Generator(Decoder decoder, Set<Integer> eosIds) {
         this.decoder = decoder;
         this.eosIds = Set.copyOf(eosIds);
-        this.padId = padId;
     }
 
     /**
@@ -62,113 +50,83 @@ public final class Generator {
      */
     public List<List<Completion>> generate(
             Weights weights, List<GenerationRequest> wave, SamplingSettings settings, long seed, long iteration) {
+        try (NDManager memory = weights.newSubManager()) {
+            return generate(decoder.forWriting(weights.asMap(), memory), wave, settings, seed, iteration);
+        }
+    }
+
+    /**
+     * As the other, with weights that are prepared once for many waves.
+     *
+     * @param weights of the policy, by {@link Decoder#forWriting}
+     * @param wave the prompts; the sum of their branches is the number of sequences computed at a time
+     * @param settings how tokens are chosen
+     * @param seed key of the random numbers
+     * @param iteration a coordinate of the random numbers
+     * @return for each request, in order, its completions in the order of their branches
+     * @throws IllegalArgumentException if a prompt holds an id outside the vocabulary
+     */
+    public List<List<Completion>> generate(
+            WritingWeights weights,
+            List<GenerationRequest> wave,
+            SamplingSettings settings,
+            long seed,
+            long iteration) {
         if (wave.isEmpty()) {
             return List.of();
         }
         wave.forEach(this::requireKnownTokens);
         List<Branch> branches = new ArrayList<>();
+        List<List<Branch>> byRequest = new ArrayList<>();
+        List<Integer> promptOfRow = new ArrayList<>();
         for (int request = 0; request < wave.size(); request++) {
+            List<Branch> its = new ArrayList<>();
             for (int branch = 0; branch < wave.get(request).branches(); branch++) {
-                branches.add(new Branch(request, wave.get(request).prompt(), branch, settings.maxNewTokens()));
+                its.add(new Branch(wave.get(request).prompt(), branch, settings.maxNewTokens()));
+                promptOfRow.add(request);
             }
+            byRequest.add(its);
+            branches.addAll(its);
         }
-        try (NoGradient noGradient = NoGradient.open();
-                NDManager memory = weights.newSubManager()) {
-            write(decoder.fuse(weights.asMap(), memory), wave, branches, new Draw(settings, seed, iteration), memory);
+        try (NDManager memory = weights.newSubManager();
+                Writing writing = new Writing(
+                        weights,
+                        wave.stream().map(GenerationRequest::promptIds).toList(),
+                        promptOfRow.stream().mapToInt(Integer::intValue).toArray(),
+                        settings.maxNewTokens(),
+                        memory)) {
+            write(writing, branches, settings, seed, iteration);
         }
-        List<List<Completion>> completions = new ArrayList<>();
-        wave.forEach(request -> completions.add(new ArrayList<>()));
-        branches.forEach(branch -> completions.get(branch.request).add(branch.completion()));
-        return completions;
+        return byRequest.stream()
+                .map(its ->
+                        its.stream().map(branch -> branch.completion(eosIds)).toList())
+                .toList();
     }
 
-    /** The rules and the random numbers of one call. */
-    private record Draw(SamplingSettings settings, long seed, long iteration) {}
-
-    private void write(
-            FusedWeights weights, List<GenerationRequest> wave, List<Branch> branches, Draw draw, NDManager memory) {
-        int[] promptLengths =
-                wave.stream().mapToInt(request -> request.promptIds().length).toArray();
-        List<Branch> rows = branches;
-        KvCache cache;
-        int[] tokens;
-        try (NDManager step = memory.newSubManager();
-                KvCache prompts = decoder.newCache(promptLengths, step)) {
-            NDArray hidden = decoder.prefill(weights, paddedPrompts(wave, step), prompts); // [prompts, time, hidden]
-            int[] requestOfRow = rows.stream().mapToInt(row -> row.request).toArray();
-            NDArray last = Tensors.rows(lastTokens(promptLengths, requestOfRow, step), flat(hidden)); // [rows, hidden]
-            tokens = choose(decoder.logits(weights, last), rows, draw);
-            cache = prompts.select(requestOfRow, draw.settings().maxNewTokens(), memory);
-        }
-        while (true) {
-            for (int row = 0; row < rows.size(); row++) {
-                rows.get(row).append(tokens[row], eosIds);
+    private void write(Writing writing, List<Branch> branches, SamplingSettings settings, long seed, long iteration) {
+        int[] endings = eosIds.stream().mapToInt(Integer::intValue).sorted().toArray();
+        Writing.Choice choice =
+                new Writing.Choice(settings.temperature(), settings.topK(), settings.topP(), settings.minP());
+        int at = 0;
+        while (at < settings.maxNewTokens() && writing.rows().length > 0) {
+            boolean unending = at < settings.minNewTokens();
+            int steps = Math.min(STEPS, (unending ? settings.minNewTokens() : settings.maxNewTokens()) - at);
+            float[][] uniforms = new float[steps][branches.size()];
+            for (int row : writing.rows()) {
+                Branch branch = branches.get(row);
+                for (int step = 0; step < steps; step++) {
+                    uniforms[step][row] = Philox.uniform(seed, iteration, branch.prompt, branch.number, at + step);
+                }
             }
-            List<Branch> current = rows;
-            int[] writing = IntStream.range(0, rows.size())
-                    .filter(row -> !current.get(row).done())
-                    .toArray();
-            if (writing.length == 0) {
-                cache.close();
-                return;
-            }
-            if (writing.length <= COMPACT_AT * rows.size()) {
-                KvCache all = cache;
-                cache = all.select(writing, draw.settings().maxNewTokens(), memory);
-                all.close();
-                rows = Arrays.stream(writing).mapToObj(current::get).toList();
-            }
-            try (NDManager step = memory.newSubManager()) {
-                long[] ids = rows.stream().mapToLong(Branch::lastToken).toArray();
-                NDArray hidden = decoder.next(weights, Tensors.longs(step, ids, new Shape(ids.length, 1)), cache);
-                tokens = choose(decoder.logits(weights, flat(hidden)), rows, draw);
+            at += steps;
+            Writing.Written written = writing.write(
+                    uniforms, choice, endings, unending ? endings : new int[0], at == settings.maxNewTokens());
+            for (int step = 0; step < steps; step++) {
+                for (int row = 0; row < branches.size(); row++) {
+                    branches.get(row).append(written.tokens()[step][row], written.logProbs()[step][row]);
+                }
             }
         }
-    }
-
-    /** The one place where a step waits for the device. */
-    private static int[] choose(NDArray logits, List<Branch> rows, Draw draw) {
-        Sampler sampler = new Sampler(draw.settings());
-        NDArray chosen = sampler.random() ? sampler.sample(logits, uniforms(rows, draw)) : Sampler.greedy(logits);
-        return Arrays.stream(chosen.toLongArray()).mapToInt(Math::toIntExact).toArray();
-    }
-
-    private static float[] uniforms(List<Branch> rows, Draw draw) {
-        float[] uniforms = new float[rows.size()];
-        for (int row = 0; row < uniforms.length; row++) {
-            Branch at = rows.get(row);
-            uniforms[row] = Philox.uniform(draw.seed(), draw.iteration(), at.prompt, at.branch, at.length);
-        }
-        return uniforms;
-    }
-
-    private NDArray paddedPrompts(List<GenerationRequest> wave, NDManager manager) {
-        int time = wave.stream()
-                .mapToInt(request -> request.promptIds().length)
-                .max()
-                .orElseThrow();
-        long[] ids = new long[wave.size() * time];
-        Arrays.fill(ids, padId);
-        for (int row = 0; row < wave.size(); row++) {
-            int[] prompt = wave.get(row).promptIds();
-            for (int t = 0; t < prompt.length; t++) {
-                ids[row * time + t] = prompt[t];
-            }
-        }
-        return Tensors.longs(manager, ids, new Shape(wave.size(), time));
-    }
-
-    /** For each row, where its prompt's last token stands among all tokens of the padded prompts. */
-    private static NDArray lastTokens(int[] promptLengths, int[] requestOfRow, NDManager manager) {
-        int time = Arrays.stream(promptLengths).max().orElseThrow();
-        long[] places = Arrays.stream(requestOfRow)
-                .mapToLong(request -> (long) request * time + promptLengths[request] - 1)
-                .toArray();
-        return Tensors.longs(manager, places, new Shape(places.length));
-    }
-
-    private static NDArray flat(NDArray hidden) {
-        return hidden.reshape(-1, hidden.getShape().get(2));
     }
 
     private void requireKnownTokens(GenerationRequest request) {
@@ -183,38 +141,29 @@ public final class Generator {
 
     /** A completion under way. */
     private static final class Branch {
-        private final int request;
         private final int prompt;
-        private final int branch;
+        private final int number;
         private final int[] ids;
+        private final float[] logProbs;
         private int length;
-        private boolean ended;
 
-        Branch(int request, int prompt, int branch, int maxNewTokens) {
-            this.request = request;
+        Branch(int prompt, int number, int maxNewTokens) {
             this.prompt = prompt;
-            this.branch = branch;
+            this.number = number;
             ids = new int[maxNewTokens];
+            logProbs = new float[maxNewTokens];
         }
 
-        /** Rows that are done stay in the batch until it is compacted; what the model writes there is dropped. */
-        void append(int token, Set<Integer> eosIds) {
-            if (!done()) {
-                ids[length++] = token;
-                ended = eosIds.contains(token);
+        void append(int token, float logProb) {
+            if (token >= 0) {
+                ids[length] = token;
+                logProbs[length++] = logProb;
             }
         }
 
-        boolean done() {
-            return ended || length == ids.length;
-        }
-
-        int lastToken() {
-            return ids[length - 1];
-        }
-
-        Completion completion() {
-            return new Completion(Arrays.copyOf(ids, length), ended);
+        Completion completion(Set<Integer> eosIds) {
+            return new Completion(
+                    Arrays.copyOf(ids, length), Arrays.copyOf(logProbs, length), eosIds.contains(ids[length - 1]));
         }
     }
 }

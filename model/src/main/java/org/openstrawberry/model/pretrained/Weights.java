@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.openstrawberry.model.safetensors.SafetensorsFile;
 import org.openstrawberry.model.safetensors.SafetensorsWriter;
@@ -171,19 +172,19 @@ public final class Weights implements Parameters, AutoCloseable {
         });
     }
 
-    /** Says whether operations on these arrays, under a gradient collector, are recorded for gradients. */
-    public void requireGradients(boolean required) {
-        arrays.values().forEach(array -> array.setRequiresGradient(required));
-    }
-
     @Override
     public Weights trained() {
         return this;
     }
 
     @Override
-    public Map<String, NDArray> model(Map<String, NDArray> trained, NDManager memory) {
-        return trained;
+    public Optional<LoraConfig> lora() {
+        return Optional.empty();
+    }
+
+    @Override
+    public Map<String, NDArray> model(NDManager memory) {
+        return arrays;
     }
 
     @Override

@@ -2,45 +2,93 @@ package org.openstrawberry.model.training;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.openstrawberry.model.kernels.Kernels;
+import org.openstrawberry.model.pretrained.Weights;
 import org.openstrawberry.model.transformer.Tensors;
 
-/** Adam (arXiv 1412.6980, algorithm 1) and AdamW (arXiv 1711.05101, algorithm 2), in PyTorch's order of operations. */
-final class Adam extends RememberingOptimizer {
+/** Adam (arXiv 1412.6980, algorithm 1) and AdamW (arXiv 1711.05101, algorithm 2), by PyTorch's fused step. */
+final class Adam implements Optimizer {
+    private final OptimizerState state;
+    private OptimizerSettings settings;
+
     Adam(OptimizerSettings settings, NDManager parent) {
-        super(settings, parent);
+        this.settings = settings;
+        state = new OptimizerState(parent);
     }
 
     @Override
-    boolean remembersAs(OptimizerSettings.Kind kind) {
-        return kind == OptimizerSettings.Kind.ADAM || kind == OptimizerSettings.Kind.ADAMW;
+    public void use(OptimizerSettings next) {
+        if (next.kind() != OptimizerSettings.Kind.ADAM && next.kind() != OptimizerSettings.Kind.ADAMW) {
+            throw new IllegalArgumentException(
+                    "kind: found " + next.kind() + ", but the memory is of " + settings.kind());
+        }
+        settings = next;
     }
 
     @Override
-    Update update(long step, double learningRate, NDManager numbers) {
-        OptimizerSettings settings = settings();
-        boolean decoupled = settings.kind() == OptimizerSettings.Kind.ADAMW;
-        double firstBias = 1 - Math.pow(settings.beta1(), step);
-        double secondBias = 1 - Math.pow(settings.beta2(), step);
-        NDArray beta1 = Tensors.scalar(numbers, settings.beta1());
-        NDArray beta2 = Tensors.scalar(numbers, settings.beta2());
-        NDArray rest1 = Tensors.scalar(numbers, 1 - settings.beta1());
-        NDArray rest2 = Tensors.scalar(numbers, 1 - settings.beta2());
-        NDArray rootOfSecondBias = Tensors.scalar(numbers, Math.sqrt(secondBias));
-        NDArray epsilon = Tensors.scalar(numbers, settings.epsilon());
-        NDArray size = Tensors.scalar(numbers, learningRate / firstBias);
-        NDArray decay = Tensors.scalar(numbers, settings.weightDecay());
-        NDArray shrink = Tensors.scalar(numbers, 1 - learningRate * settings.weightDecay());
-        return (name, weight, raw) -> {
-            NDArray gradient = decoupled ? raw : decayed(raw, weight, decay);
-            if (decoupled && settings.decays(weight.getShape().dimension())) {
-                weight.muli(shrink);
+    public void step(Weights weights, Map<String, NDArray> gradients, double learningRate, double scale) {
+        long step = state.begin();
+        Tensorwise decaying = new Tensorwise();
+        Tensorwise others = new Tensorwise();
+        weights.asMap().forEach((name, weight) -> {
+            Tensorwise these = settings.decays(weight.getShape().dimension()) ? decaying : others;
+            these.weights.add(weight);
+            these.gradients.add(OptimizerState.gradient(gradients, name));
+            these.means.add(state.of("exp_avg", name, weight));
+            these.squares.add(state.of("exp_avg_sq", name, weight));
+        });
+        try (NDManager numbers = weights.newSubManager()) {
+            NDArray steps = Tensors.scalar(numbers, step);
+            NDArray inverseScale = Tensors.scalar(numbers, 1 / scale);
+            decaying.step(learningRate, settings.weightDecay(), steps, inverseScale);
+            others.step(learningRate, 0, steps, inverseScale);
+        }
+    }
+
+    /** Tensors that are treated alike. */
+    private final class Tensorwise {
+        private final List<NDArray> weights = new ArrayList<>();
+        private final List<NDArray> gradients = new ArrayList<>();
+        private final List<NDArray> means = new ArrayList<>();
+        private final List<NDArray> squares = new ArrayList<>();
+
+        void step(double learningRate, double decay, NDArray steps, NDArray inverseScale) {
+            if (weights.isEmpty()) {
+                return;
             }
-            NDArray mean = remembered("exp_avg", name, weight);
-            NDArray meanSquare = remembered("exp_avg_sq", name, weight);
-            mean.muli(beta1).addi(gradient.mul(rest1));
-            meanSquare.muli(beta2).addi(gradient.square().muli(rest2));
-            NDArray spread = meanSquare.sqrt().divi(rootOfSecondBias).addi(epsilon);
-            weight.subi(mean.div(spread).muli(size));
-        };
+            Kernels.call("adam")
+                    .with(weights)
+                    .with(gradients)
+                    .with(means)
+                    .with(squares)
+                    .with(steps)
+                    .with(settings.kind() == OptimizerSettings.Kind.ADAMW)
+                    .with(new double[] {learningRate, settings.beta1(), settings.beta2(), settings.epsilon(), decay})
+                    .with(inverseScale)
+                    .run();
+        }
+    }
+
+    @Override
+    public long steps() {
+        return state.steps();
+    }
+
+    @Override
+    public Map<String, NDArray> state() {
+        return state.arrays();
+    }
+
+    @Override
+    public void restore(Map<String, NDArray> saved, long steps) {
+        state.restore(saved, steps);
+    }
+
+    @Override
+    public void close() {
+        state.close();
     }
 }

@@ -6,11 +6,13 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.openstrawberry.model.pretrained.Parameters;
 import org.openstrawberry.model.transformer.Decoder;
-import org.openstrawberry.model.transformer.FusedWeights;
-import org.openstrawberry.model.transformer.NoGradient;
+import org.openstrawberry.model.transformer.ModelTensors;
+import org.openstrawberry.model.transformer.Pass;
+import org.openstrawberry.model.transformer.TokenBatch;
 
 /** Steps 7 to 11 of the algorithm: log-probabilities, log-ratios, loss, mean over the pairs, gradient and update. */
 public final class DpoTrainer {
@@ -42,7 +44,7 @@ public final class DpoTrainer {
      * micro-batches.
      *
      * @param policy its trained tensors are changed in place
-     * @param reference not changed; may not be the same object as the policy, though equal to it
+     * @param reference not changed before the step is; the policy itself where the two are equal, which saves its pass
      * @param optimizer of the policy
      * @param pairs at least one
      * @param objective the loss
@@ -61,12 +63,11 @@ public final class DpoTrainer {
             double learningRate,
             double clipNorm,
             int microBatchTokens) {
-        try (NoGradient noGradient = NoGradient.open();
-                Gradients gradients = new Gradients(policy, byLayer)) {
-            List<PairTokens> found = accumulate(gradients, reference, pairs, objective, microBatchTokens);
+        try (Gradients gradients = new Gradients(policy, decoder, byLayer)) {
+            List<PairTokens> found = accumulate(gradients, policy, reference, pairs, objective, microBatchTokens);
             Map<String, NDArray> byName = gradients.byName();
-            double gradNorm = Gradients.clip(byName, clipNorm);
-            optimizer.step(policy.trained(), byName, learningRate);
+            double gradNorm = Gradients.norm(byName);
+            optimizer.step(policy.trained(), byName, learningRate, Gradients.clip(gradNorm, clipNorm));
             return result(objective, gradNorm, found);
         }
     }
@@ -75,7 +76,7 @@ public final class DpoTrainer {
      * What {@link #step} would find, without an update.
      *
      * @param policy not changed
-     * @param reference not changed; may not be the same object as the policy
+     * @param reference not changed; the policy itself where the two are equal
      * @param pairs at least one
      * @param objective the loss
      * @param microBatchTokens most tokens computed at a time, padding counted
@@ -88,10 +89,9 @@ public final class DpoTrainer {
             List<PreferencePair> pairs,
             PreferenceObjective objective,
             int microBatchTokens) {
-        try (NoGradient noGradient = NoGradient.open();
-                Gradients gradients = new Gradients(policy, byLayer)) {
-            List<PairTokens> found = accumulate(gradients, reference, pairs, objective, microBatchTokens);
-            return result(objective, Gradients.clip(gradients.byName(), 0), found);
+        try (Gradients gradients = new Gradients(policy, decoder, byLayer)) {
+            List<PairTokens> found = accumulate(gradients, policy, reference, pairs, objective, microBatchTokens);
+            return result(objective, Gradients.norm(gradients.byName()), found);
         }
     }
 
@@ -107,6 +107,7 @@ public final class DpoTrainer {
     /** Adds up the gradient of the batch's loss; returns the log-probabilities in the pairs' order. */
     List<PairTokens> accumulate(
             Gradients gradients,
+            Parameters policy,
             Parameters reference,
             List<PreferencePair> pairs,
             PreferenceObjective objective,
@@ -114,19 +115,15 @@ public final class DpoTrainer {
         if (pairs.isEmpty()) {
             throw new IllegalArgumentException("a step needs at least one pair");
         }
-        int[] lengths = pairs.stream()
-                .mapToInt(pair ->
-                        Math.max(pair.chosen().inputLength(), pair.rejected().inputLength()))
-                .toArray();
-        List<List<Integer>> plan = MicroBatches.plan(lengths, 2, microBatchTokens);
-        FusedWeights fusedReference =
-                decoder.fuse(reference.model(reference.trained().asMap(), gradients.memory()), gradients.memory());
-        Batch batch = new Batch(pairs, objective, gradients, fusedReference);
+        List<List<Integer>> plan = MicroBatches.ofPairs(pairs, microBatchTokens);
+        Optional<ModelTensors> other = reference == policy
+                ? Optional.empty()
+                : Optional.of(decoder.weights(reference.model(gradients.memory()), gradients.memory()));
+        Batch batch = new Batch(pairs, objective, gradients, other);
         if (objective.needsWholeBatch()) {
             // A pass without gradients tells each pair's slopes, which depend on all the others'; they are then known
             // when a micro-batch is propagated back.
-            FusedWeights fusedPolicy = gradients.withoutGradients(decoder);
-            plan.forEach(items -> batch.look(items, fusedPolicy));
+            plan.forEach(batch::look);
             batch.knowSlopes();
         }
         plan.forEach(batch::addGradient);
@@ -138,12 +135,16 @@ public final class DpoTrainer {
         private final List<PreferencePair> pairs;
         private final PreferenceObjective objective;
         private final Gradients gradients;
-        private final FusedWeights reference;
+        private final Optional<ModelTensors> reference; // none where it equals the policy
         private final int chosenTokens;
         private final PairTokens[] found;
         private List<PreferenceObjective.Slopes> known = List.of();
 
-        Batch(List<PreferencePair> pairs, PreferenceObjective objective, Gradients gradients, FusedWeights reference) {
+        Batch(
+                List<PreferencePair> pairs,
+                PreferenceObjective objective,
+                Gradients gradients,
+                Optional<ModelTensors> reference) {
             this.pairs = pairs;
             this.objective = objective;
             this.gradients = gradients;
@@ -154,21 +155,10 @@ public final class DpoTrainer {
         }
 
         /** The log-probabilities of some pairs, without gradients. */
-        void look(List<Integer> items, FusedWeights policy) {
-            try (NDManager memory = gradients.memory().newSubManager()) {
-                CompletionBatch rows = rows(items, memory);
-                float[] ref = rows.logProbs(decoder, reference).toFloatArray();
-                if (objective.weighted()) {
-                    CompletionBatch.Concentrated now = rows.concentrated(decoder, policy);
-                    keep(
-                            items,
-                            rows,
-                            now.logProbs().toFloatArray(),
-                            ref,
-                            now.logSquares().toFloatArray());
-                } else {
-                    keep(items, rows, rows.logProbs(decoder, policy).toFloatArray(), ref, new float[0]);
-                }
+        void look(List<Integer> items) {
+            try (NDManager memory = gradients.memory().newSubManager();
+                    Pass pass = gradients.look(rows(items, memory))) {
+                keep(items, pass);
             }
         }
 
@@ -178,48 +168,42 @@ public final class DpoTrainer {
 
         /** Propagates some pairs' part of the loss back. */
         void addGradient(List<Integer> items) {
-            try (NDManager memory = gradients.memory().newSubManager()) {
-                CompletionBatch rows = rows(items, memory);
-                if (!known.isEmpty()) {
-                    List<PreferenceObjective.Slopes> slopes =
-                            items.stream().map(known::get).toList();
-                    gradients.add(decoder, rows, perToken -> joined(slopes));
-                    return;
-                }
-                float[] ref = rows.logProbs(decoder, reference).toFloatArray();
-                if (objective.weighted()) {
-                    gradients.addConcentrated(
-                            decoder,
-                            rows,
-                            (perToken, squares) -> joined(slopes(keep(items, rows, perToken, ref, squares))));
-                } else {
-                    gradients.add(
-                            decoder, rows, perToken -> joined(slopes(keep(items, rows, perToken, ref, new float[0]))));
-                }
+            try (NDManager memory = gradients.memory().newSubManager();
+                    Pass pass = gradients.pass(rows(items, memory))) {
+                List<PreferenceObjective.Slopes> slopes = known.isEmpty()
+                        ? objective.slopes(keep(items, pass), pairs.size(), chosenTokens)
+                        : items.stream().map(known::get).toList();
+                pass.backward(joined(slopes), gradients.sums());
             }
-        }
-
-        private List<PreferenceObjective.Slopes> slopes(List<PairTokens> part) {
-            return objective.slopes(part, pairs.size(), chosenTokens);
         }
 
         /**
          * Chosen and rejected stand in one batch, and the reference sees the same batch as the policy: where the two are
          * equal, their log-probabilities are equal to the last bit.
          */
-        private CompletionBatch rows(List<Integer> items, NDManager memory) {
+        private TokenBatch rows(List<Integer> items, NDManager memory) {
             List<Sequence> rows = Stream.concat(
                             items.stream().map(i -> pairs.get(i).chosen()),
                             items.stream().map(i -> pairs.get(i).rejected()))
                     .toList();
-            return new CompletionBatch(rows, memory, decoder.config().vocabSize());
+            return LogProbs.batch(rows, decoder, memory);
         }
 
-        private List<PairTokens> keep(
-                List<Integer> items, CompletionBatch rows, float[] policy, float[] ref, float[] squares) {
-            float[][] policyRows = rows.byRow(policy);
-            float[][] referenceRows = rows.byRow(ref);
-            float[][] squareRows = squares.length == 0 ? new float[0][] : rows.byRow(squares);
+        private float[] ofReference(Pass policy, float[] found) {
+            if (reference.isEmpty()) {
+                return found;
+            }
+            try (Pass pass = decoder.pass(reference.get(), policy.batch(), Pass.Keep.NOTHING, gradients.memory())) {
+                return pass.logProbs();
+            }
+        }
+
+        private List<PairTokens> keep(List<Integer> items, Pass pass) {
+            float[][] now = objective.weighted() ? pass.logProbsAndSquares() : new float[][] {pass.logProbs()};
+            TokenBatch batch = pass.batch();
+            float[][] policyRows = batch.byText(now[0]);
+            float[][] referenceRows = batch.byText(ofReference(pass, now[0]));
+            float[][] squareRows = objective.weighted() ? batch.byText(now[1]) : new float[0][];
             int n = items.size();
             List<PairTokens> kept = new ArrayList<>(n);
             for (int k = 0; k < n; k++) {

@@ -1,13 +1,13 @@
 package org.openstrawberry.model.training;
 
-import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import java.util.Arrays;
 import java.util.List;
 import org.openstrawberry.model.pretrained.Weights;
 import org.openstrawberry.model.transformer.Decoder;
-import org.openstrawberry.model.transformer.FusedWeights;
-import org.openstrawberry.model.transformer.NoGradient;
+import org.openstrawberry.model.transformer.ModelTensors;
+import org.openstrawberry.model.transformer.Pass;
+import org.openstrawberry.model.transformer.TokenBatch;
 
 /**
  * What a model thinks of given completions: log π(token | what stands before it), at temperature 1, end-of-sequence tokens
@@ -48,25 +48,31 @@ public final class LogProbs {
      * @return for each sequence, in order, the log-probability of each completion token
      */
     public float[][] perToken(Weights weights, List<Sequence> sequences, int microBatchTokens) {
-        int[] lengths = sequences.stream().mapToInt(Sequence::inputLength).toArray();
         float[][] results = new float[sequences.size()][];
-        try (NoGradient noGradient = NoGradient.open();
-                NDManager memory = weights.newSubManager()) {
-            FusedWeights fused = decoder.fuse(weights.asMap(), memory);
-            for (List<Integer> items : MicroBatches.plan(lengths, 1, microBatchTokens)) {
+        try (NDManager memory = weights.newSubManager()) {
+            ModelTensors tensors = decoder.weights(weights.asMap(), memory);
+            for (List<Integer> items : MicroBatches.ofSequences(sequences, microBatchTokens)) {
                 try (NDManager step = memory.newSubManager()) {
                     List<Sequence> rows = items.stream().map(sequences::get).toList();
-                    CompletionBatch batch =
-                            new CompletionBatch(rows, step, decoder.config().vocabSize());
-                    NDArray logProbs = batch.logProbs(decoder, fused); // [tokens]
-                    float[][] parts = batch.byRow(logProbs.toFloatArray());
-                    for (int r = 0; r < parts.length; r++) {
-                        results[items.get(r)] = parts[r];
+                    TokenBatch batch = batch(rows, decoder, step);
+                    try (Pass pass = decoder.pass(tensors, batch, Pass.Keep.NOTHING, step)) {
+                        float[][] parts = batch.byText(pass.logProbs());
+                        for (int r = 0; r < parts.length; r++) {
+                            results[items.get(r)] = parts[r];
+                        }
                     }
                 }
             }
         }
         return results;
+    }
+
+    static TokenBatch batch(List<Sequence> rows, Decoder decoder, NDManager owner) {
+        return TokenBatch.of(
+                rows.stream().map(Sequence::promptIds).toList(),
+                rows.stream().map(Sequence::completionIds).toList(),
+                decoder.config().vocabSize(),
+                owner);
     }
 
     static double sum(float[] values) {

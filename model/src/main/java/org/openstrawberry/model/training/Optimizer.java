@@ -8,7 +8,7 @@ import org.openstrawberry.model.pretrained.Weights;
 /**
  * Turns gradients into changes of the weights. Its memory of earlier steps can be saved and restored to the last bit.
  */
-public sealed interface Optimizer extends AutoCloseable permits RememberingOptimizer {
+public sealed interface Optimizer extends AutoCloseable permits Adam, RememberingOptimizer {
     /**
      * A fresh optimiser.
      *
@@ -35,10 +35,11 @@ public sealed interface Optimizer extends AutoCloseable permits RememberingOptim
      * One update.
      *
      * @param weights changed in place
-     * @param gradients by the weights' names, of their shapes; not changed
+     * @param gradients by the weights' names, of their shapes; used up
      * @param learningRate of this step
+     * @param scale what the gradients are multiplied by first
      */
-    void step(Weights weights, Map<String, NDArray> gradients, double learningRate);
+    void step(Weights weights, Map<String, NDArray> gradients, double learningRate, double scale);
 
     /**
      * Updates so far.

@@ -5,10 +5,9 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
 import java.util.Map;
 import org.openstrawberry.model.pretrained.Weights;
-import org.openstrawberry.model.transformer.NoGradient;
 
-/** What the optimisers share: settings, a memory by weight, and a step that goes from weight to weight. */
-abstract sealed class RememberingOptimizer implements Optimizer permits Adam, RmsProp, Sgd {
+/** What the optimisers share that are written on arrays: settings, a memory by weight, and a step that goes from weight to weight. */
+abstract sealed class RememberingOptimizer implements Optimizer permits RmsProp, Sgd {
     private final OptimizerState state;
     private OptimizerSettings settings;
 
@@ -67,10 +66,12 @@ abstract sealed class RememberingOptimizer implements Optimizer permits Adam, Rm
     }
 
     @Override
-    public final void step(Weights weights, Map<String, NDArray> gradients, double learningRate) {
+    public final void step(Weights weights, Map<String, NDArray> gradients, double learningRate, double scale) {
         long step = state.begin();
-        try (NoGradient noGradient = NoGradient.open();
-                NDManager numbers = weights.newSubManager()) {
+        try (NDManager numbers = weights.newSubManager()) {
+            if (scale != 1) {
+                gradients.values().forEach(gradient -> gradient.muli((float) scale));
+            }
             Update update = update(step, learningRate, numbers);
             weights.asMap().forEach((name, weight) -> {
                 try (NDScope temporary = new NDScope()) {

@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.Map;
 import org.openstrawberry.model.pretrained.Parameters;
 import org.openstrawberry.model.transformer.Decoder;
-import org.openstrawberry.model.transformer.NoGradient;
+import org.openstrawberry.model.transformer.Pass;
 
 /** Learning from given completions: the mean of −log π over all completion tokens of a batch. */
 public final class SupervisedTrainer {
@@ -57,29 +57,24 @@ public final class SupervisedTrainer {
             throw new IllegalArgumentException("a step needs at least one sequence");
         }
         int tokens = batch.stream().mapToInt(row -> row.completionIds().length).sum();
-        int[] lengths = batch.stream().mapToInt(Sequence::inputLength).toArray();
-        List<List<Integer>> plan = MicroBatches.plan(lengths, 1, microBatchTokens);
-        double[] losses = new double[plan.size()];
-        try (NoGradient noGradient = NoGradient.open();
-                Gradients gradients = new Gradients(weights, byLayer)) {
-            for (int i = 0; i < losses.length; i++) {
-                int at = i;
+        double loss = 0;
+        try (Gradients gradients = new Gradients(weights, decoder, byLayer)) {
+            for (List<Integer> items : MicroBatches.ofSequences(batch, microBatchTokens)) {
                 try (NDManager memory = gradients.memory().newSubManager()) {
-                    List<Sequence> rows = plan.get(i).stream().map(batch::get).toList();
-                    CompletionBatch part =
-                            new CompletionBatch(rows, memory, decoder.config().vocabSize());
-                    gradients.add(decoder, part, perToken -> {
-                        losses[at] = -LogProbs.sum(perToken) / tokens;
-                        float[] slopes = new float[perToken.length];
+                    List<Sequence> rows = items.stream().map(batch::get).toList();
+                    try (Pass pass = gradients.pass(LogProbs.batch(rows, decoder, memory))) {
+                        float[] logProbs = pass.logProbs();
+                        loss -= LogProbs.sum(logProbs) / tokens;
+                        float[] slopes = new float[logProbs.length];
                         Arrays.fill(slopes, -1f / tokens);
-                        return slopes;
-                    });
+                        pass.backward(slopes, gradients.sums());
+                    }
                 }
             }
             Map<String, NDArray> byName = gradients.byName();
-            double gradNorm = Gradients.clip(byName, clipNorm);
-            optimizer.step(weights.trained(), byName, learningRate);
-            return new SupervisedStep(Arrays.stream(losses).sum(), gradNorm, tokens);
+            double gradNorm = Gradients.norm(byName);
+            optimizer.step(weights.trained(), byName, learningRate, Gradients.clip(gradNorm, clipNorm));
+            return new SupervisedStep(loss, gradNorm, tokens);
         }
     }
 }

@@ -1,234 +1,150 @@
 package org.openstrawberry.model.transformer;
 
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.NDScope;
-import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
-import java.util.Optional;
-import java.util.function.UnaryOperator;
+import java.util.NoSuchElementException;
+import org.openstrawberry.model.pretrained.LayerAttention;
+import org.openstrawberry.model.pretrained.LoraConfig;
 import org.openstrawberry.model.pretrained.ModelConfig;
+import org.openstrawberry.model.pretrained.Rope;
 
 /**
  * A decoder-only transformer (Vaswani et al. 2017, arXiv 1706.03762; with norms before its parts): layers of attention and
  * feed-forward parts on a residual stream. What a family of models does in its own way is said by the configuration; it
- * computes what Hugging Face's transformers does.
+ * computes what Hugging Face's transformers does. The arithmetic stands in {@link org.openstrawberry.model.kernels}.
  *
- * <p>It holds no weights and no native memory: each method is a function of the weights and ids given, and what it returns
- * belongs to the manager of the ids. Gradients flow where gradient mode is on and the weights want them.
+ * <p>It holds no weights and no native memory.
  */
 public final class Decoder {
     private final ModelConfig config;
-    private final Positions positions;
+    private final Precision precision;
+    private final List<Rope> ropes; // those that differ
+    private final int[] ropeOfLayer;
+
+    /**
+     * A decoder of these sizes, in float32.
+     *
+     * @param config of the model directory
+     */
+    public Decoder(ModelConfig config) {
+        this(config, Precision.FLOAT32);
+    }
 
     /**
      * A decoder of these sizes.
      *
      * @param config of the model directory
+     * @param precision of products
      */
-    public Decoder(ModelConfig config) {
+    public Decoder(ModelConfig config, Precision precision) {
         this.config = config;
-        this.positions = new Positions(config);
+        this.precision = precision;
+        ropes = config.attention().stream()
+                .flatMap(layer -> layer.rope().stream())
+                .distinct()
+                .toList();
+        ropeOfLayer = config.attention().stream()
+                .map(LayerAttention::rope)
+                .mapToInt(rope -> rope.map(ropes::indexOf).orElse(-1))
+                .toArray();
     }
 
-    /**
-     * The sizes.
-     *
-     * @return the configuration it was made with
-     */
+    /** The sizes. */
     public ModelConfig config() {
         return config;
     }
 
+    /** What products are computed in. */
+    public Precision precision() {
+        return precision;
+    }
+
     /**
-     * Prepares weights for the other methods; once for many calls, or inside the stretch that gradients are collected of.
+     * Puts weights in order for passes over texts. In float32 they are the named tensors themselves, but for a few vectors.
      *
      * @param weights float32 tensors by the names of the model directory
-     * @param manager owner of the copies made
-     * @return the weights as the other methods take them
+     * @param owner of what is made
+     * @return to be used no longer than the owner and the weights live; in bfloat16 it does not follow their changes
+     * @throws NoSuchElementException if a tensor is missing
      */
-    public FusedWeights fuse(Map<String, NDArray> weights, NDManager manager) {
-        return FusedWeights.of(config, weights, manager);
+    public ModelTensors weights(Map<String, NDArray> weights, NDManager owner) {
+        return ModelTensors.weights(config, weights, precision, owner);
     }
 
     /**
-     * The hidden states of whole sequences, each row from position 0, padded on the right. Padding never changes what
-     * comes out for a real token; what comes out at padding means nothing.
+     * Puts the places where gradients are added up in order.
+     *
+     * @param gradients float32 tensors by the names of the weights; of those that are missing, none are computed
+     * @param owner of what is made
+     */
+    public ModelTensors gradients(Map<String, NDArray> gradients, NDManager owner) {
+        return ModelTensors.gradients(config, gradients, owner);
+    }
+
+    /**
+     * Puts the places where the gradients of adapters are added up in order; none but those are computed.
+     *
+     * @param lora of the adapters
+     * @param tensors of the adapters, by PEFT's names
+     * @param gradients of the same names
+     * @param owner of what is made
+     */
+    public ModelTensors adapterGradients(
+            LoraConfig lora, Map<String, NDArray> tensors, Map<String, NDArray> gradients, NDManager owner) {
+        return ModelTensors.adapterGradients(config, lora, tensors, gradients, owner);
+    }
+
+    /**
+     * Prepares weights for the writing of tokens: a copy of all but the embedding, in the layout that its products want.
+     *
+     * @param weights float32 tensors by the names of the model directory
+     * @param parent manager under which the copy stands
+     * @return to be closed by the caller, or with the parent; of no use once the weights change
+     * @throws NoSuchElementException if a tensor is missing
+     */
+    public WritingWeights forWriting(Map<String, NDArray> weights, NDManager parent) {
+        return new WritingWeights(this, weights, parent);
+    }
+
+    /**
+     * A pass over texts.
      *
      * @param weights of the model
-     * @param ids int64 [batch, time], padded with any valid id
-     * @return float32 [batch, time, hidden], before the final norm
+     * @param batch the texts
+     * @param keep what the way back will need
+     * @param parent manager under which the pass's memory stands
+     * @return owned by the caller
+     * @throws IllegalArgumentException if a text is longer than the positions that the model has learned
      */
-    public NDArray hidden(FusedWeights weights, NDArray ids) {
-        return causal(weights, ids, attention -> attention);
+    public Pass pass(ModelTensors weights, TokenBatch batch, Pass.Keep keep, NDManager parent) {
+        return new Pass(this, weights, batch, keep, parent);
     }
 
-    /**
-     * The pass of {@link #hidden} a layer at a time, for those who keep what goes into a layer and compute it once more.
-     *
-     * @param weights of the model
-     * @param ids int64 [batch, time], padded with any valid id
-     * @return its arrays belong to the manager of the ids
-     */
-    public LayerPass byLayer(FusedWeights weights, NDArray ids) {
-        return new LayerPass(weights, ids, attention -> attention);
+    List<Rope> ropes() {
+        return ropes;
     }
 
-    /** A causal pass over whole sequences. */
-    public final class LayerPass {
-        private final FusedWeights weights;
-        private final NDArray ids;
-        private final Positions.Places places;
-        private final Attention attention;
+    /** The number of a layer's kind of rotary positions, or −1. */
+    int ropeOf(int layer) {
+        return ropeOfLayer[layer];
+    }
 
-        private LayerPass(FusedWeights weights, NDArray ids, UnaryOperator<Attention> use) {
-            this.weights = weights;
-            this.ids = ids;
-            int time = Math.toIntExact(ids.getShape().get(1));
-            places = positions.upTo(time, ids.getManager());
-            attention = use.apply(new CausalAttention(config, time, ids.getManager()));
-        }
-
-        /**
-         * What goes into the first layer.
-         *
-         * @return float32 [batch, time, hidden]
-         */
-        public NDArray embedded() {
-            return Decoder.embedded(weights, ids, places);
-        }
-
-        /**
-         * What comes out of a layer.
-         *
-         * @param index of the layer, from 0
-         * @param x float32 [batch, time, hidden], what goes in
-         * @return float32 [batch, time, hidden]
-         */
-        public NDArray layer(int index, NDArray x) {
-            return Decoder.this.layer(weights, index, x, places, attention);
+    /** @throws IllegalArgumentException if the model has not learned so many */
+    void requirePositions(int positions) {
+        if (!config.names().positions().isEmpty() && positions > config.maxPositionEmbeddings()) {
+            throw new IllegalArgumentException("the model has learned " + config.maxPositionEmbeddings()
+                    + " positions, found a text of " + positions + " tokens");
         }
     }
 
-    /**
-     * An empty cache, to be filled by {@link #prefill}.
-     *
-     * @param promptLengths tokens of each prompt
-     * @param parent manager under which the cache's memory stands
-     * @return the cache, owned by the caller
-     */
-    public KvCache newCache(int[] promptLengths, NDManager parent) {
-        int longest = Arrays.stream(promptLengths).max().orElseThrow();
-        return KvCache.forPrompts(parent, config, positions, promptLengths, longest);
-    }
-
-    /**
-     * As {@link #hidden}, and leaves the prompts' keys and values in the cache.
-     *
-     * @param weights of the model
-     * @param ids int64 [prompts, time], padded on the right to the longest prompt
-     * @param cache an empty one of these prompts
-     * @return float32 [prompts, time, hidden], before the final norm
-     */
-    public NDArray prefill(FusedWeights weights, NDArray ids, KvCache cache) {
-        return causal(weights, ids, cache::recording);
-    }
-
-    /**
-     * The hidden states of one more token a row, which is added to the cache.
-     *
-     * @param weights of the model
-     * @param ids int64 [rows, 1]
-     * @param cache of the rows, with room for a token
-     * @return float32 [rows, 1, hidden], before the final norm
-     */
-    public NDArray next(FusedWeights weights, NDArray ids, KvCache cache) {
-        NDManager step = ids.getManager();
-        Positions.Places places = cache.nextPlaces(step);
-        return run(weights, ids, places, cache.nextToken(step));
-    }
-
-    /**
-     * The scores that the model's head gives each hidden state: of the token that follows, or a classifier's.
-     *
-     * @param weights of the model
-     * @param hidden float32 [..., hidden], before the final norm
-     * @return float32 [..., vocab] or [..., labels]
-     */
-    public NDArray logits(FusedWeights weights, NDArray hidden) {
-        return weights.logitSoftCap().apply(Tensors.linear(weights.finalNorm().apply(hidden), weights.head()));
-    }
-
-    private NDArray causal(FusedWeights weights, NDArray ids, UnaryOperator<Attention> use) {
-        LayerPass pass = new LayerPass(weights, ids, use);
-        return run(weights, ids, pass.places, pass.attention);
-    }
-
-    private NDArray run(FusedWeights weights, NDArray ids, Positions.Places places, Attention attention) {
-        NDArray x = embedded(weights, ids, places); // [batch, time, hidden]
-        for (int i = 0; i < config.layers(); i++) {
-            NDArray before = x;
-            x = layer(weights, i, before, places, attention);
-            before.close();
-        }
-        return x;
-    }
-
-    private static NDArray embedded(FusedWeights weights, NDArray ids, Positions.Places places) {
-        NDArray x = Tensors.rows(ids, weights.embedding());
-        if (weights.embeddingScale().isPresent()) {
-            x = x.mul(weights.embeddingScale().get());
-        }
-        if (weights.positions().isPresent()) {
-            x = x.add(Tensors.rows(
-                    places.places().orElseThrow(), weights.positions().get()));
-        }
-        return x;
-    }
-
-    private NDArray layer(FusedWeights weights, int index, NDArray x, Positions.Places places, Attention attention) {
-        FusedWeights.Layer layer = weights.layers().get(index);
-        // Frees a layer's intermediate arrays as soon as it is through; a gradient's graph keeps what it needs itself.
-        try (NDScope intermediate = new NDScope()) {
-            intermediate.suppressNotUsedWarning();
-            NDArray attended = attended(layer, index, x, places, attention);
-            NDArray middle = after(layer.afterAttention(), attended).addi(x); // [batch, time, hidden]
-            NDArray fed = fed(weights, layer, layer.feedForwardNorm().apply(middle));
-            NDArray result = after(layer.afterFeedForward(), fed).addi(middle); // [batch, time, hidden]
-            NDScope.unregister(result);
-            return result;
-        }
-    }
-
-    private NDArray attended(
-            FusedWeights.Layer layer, int index, NDArray x, Positions.Places places, Attention attention) {
-        int heads = config.heads();
-        int kvHeads = config.kvHeads();
-        NDArray projected = layer.queryKeyValue()
-                .apply(layer.attentionNorm().apply(x))
-                .reshape(x.getShape().get(0), x.getShape().get(1), heads + 2L * kvHeads, config.headDim());
-        NDList queryKeyAndValue = projected.split(new long[] {heads + kvHeads}, 2);
-        NDArray plain = after(layer.queryAndKeyNorm(), queryKeyAndValue.get(0));
-        NDList queryAndKey = positions.turn(index, plain, places).split(new long[] {heads}, 2);
-        return layer.output()
-                .apply(attention.attend(
-                        index,
-                        queryAndKey.get(0), // [batch, time, heads, headDim]
-                        queryAndKey.get(1), // [batch, time, kvHeads, headDim]
-                        queryKeyAndValue.get(1))); // to [batch, time, heads · headDim]
-    }
-
-    private static NDArray fed(FusedWeights weights, FusedWeights.Layer layer, NDArray normed) {
-        if (layer.gate().isEmpty()) {
-            return layer.down().apply(weights.activation().apply(layer.up().apply(normed)));
-        }
-        NDArray gate = layer.gate().get().apply(normed); // [batch, time, intermediate]
-        return layer.down()
-                .apply(weights.activation().apply(gate).mul(layer.up().apply(normed)));
-    }
-
-    private static NDArray after(Optional<Norm> norm, NDArray x) {
-        return norm.map(some -> some.apply(x)).orElse(x);
+    long[] sizes() {
+        return new long[] {
+            config.heads(),
+            config.kvHeads(),
+            config.headDim(),
+            config.activation().ordinal()
+        };
     }
 }

@@ -1,10 +1,5 @@
 package org.openstrawberry.model.transformer;
 
-import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDArrays;
-import ai.djl.ndarray.NDList;
-import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.Shape;
 import java.util.function.DoubleUnaryOperator;
 import org.openstrawberry.model.pretrained.Rope;
 import org.openstrawberry.model.pretrained.RopeScaling;
@@ -73,56 +68,32 @@ final class Rotary {
         return frequency / yarn.factor() * ramp + frequency * (1 - ramp);
     }
 
+    /** Dimensions of a head that are turned. */
+    int dims() {
+        return 2 * inverseFrequencies.length;
+    }
+
     /**
-     * The turns of the positions from 0.
+     * The turns of the positions from 0 on.
      *
-     * @param positions number of positions
-     * @param manager owner of the result
-     * @return float32 [positions, 2 · dims]: the cosines of each dimension's angle, then the sines, negated in the first
-     *     half, so that a vector x turns to x · cos + swapHalves(x) · sin
+     * @param cosines float [positions · dims / 2]
+     * @param sines float [positions · dims / 2]
      */
-    NDArray turns(int positions, NDManager manager) {
+    record Table(float[] cosines, float[] sines) {}
+
+    /** Of dimension pair i at a position: the cosine and sine of position · frequency i. */
+    Table table(int positions) {
         int half = inverseFrequencies.length;
-        float[] turns = new float[positions * half * 4];
+        float[] cosines = new float[positions * half];
+        float[] sines = new float[positions * half];
         for (int position = 0; position < positions; position++) {
             for (int i = 0; i < half; i++) {
                 // The angle is rounded to float32 before the cosine, as the reference implementation does.
                 float angle = position * inverseFrequencies[i];
-                float cos = (float) Math.cos(angle) * magnitude;
-                float sin = (float) Math.sin(angle) * magnitude;
-                int at = position * half * 4 + i;
-                turns[at] = cos;
-                turns[at + half] = cos;
-                turns[at + 2 * half] = -sin;
-                turns[at + 3 * half] = sin;
+                cosines[position * half + i] = (float) Math.cos(angle) * magnitude;
+                sines[position * half + i] = (float) Math.sin(angle) * magnitude;
             }
         }
-        return Tensors.floats(manager, turns, new Shape(positions, 4L * half));
-    }
-
-    /**
-     * Turns vectors by their positions' angles.
-     *
-     * @param x float32 [batch, time, heads, headDim]
-     * @param turns float32 [time, 2 · dims], or one time for each row of the batch: [batch, 1, 2 · dims]
-     * @return float32 [batch, time, heads, headDim]
-     */
-    static NDArray turn(NDArray x, NDArray turns) {
-        long dims = turns.getShape().get(turns.getShape().dimension() - 1) / 2;
-        if (dims < x.getShape().get(3)) {
-            NDList parts = x.split(new long[] {dims}, 3);
-            return NDArrays.concat(new NDList(turnWhole(parts.get(0), turns), parts.get(1)), 3);
-        }
-        return turnWhole(x, turns);
-    }
-
-    private static NDArray turnWhole(NDArray x, NDArray turns) {
-        long[] shape = x.getShape().getShape();
-        long half = shape[3] / 2;
-        long[] halves = {shape[0], shape[1], shape[2], 2, half};
-        long rows = turns.getShape().dimension() == 2 ? 1 : shape[0];
-        NDList cosSin = turns.reshape(rows, shape[1], 1, 4, half).split(2, 3);
-        NDArray split = x.reshape(halves);
-        return split.mul(cosSin.get(0)).addi(split.flip(3).mul(cosSin.get(1))).reshape(shape);
+        return new Table(cosines, sines);
     }
 }

@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.Shape;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -14,7 +13,6 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -34,8 +32,7 @@ import org.openstrawberry.model.training.OptimizerSettings;
 import org.openstrawberry.model.training.PreferenceObjective;
 import org.openstrawberry.model.training.PreferencePair;
 import org.openstrawberry.model.transformer.Decoder;
-import org.openstrawberry.model.transformer.FusedWeights;
-import org.openstrawberry.model.transformer.Tensors;
+import org.openstrawberry.model.transformer.Logits;
 import org.openstrawberry.model.transformer.TinyModel;
 import org.openstrawberry.model.transformer.VectorModel;
 
@@ -64,7 +61,7 @@ class AdapterTest {
         Weights base = model.weights(manager);
         Weights trained = directory.load(manager);
 
-        Map<String, NDArray> adapted = new Adapted(adapter, base, trained).model(trained.asMap(), manager);
+        Map<String, NDArray> adapted = new Adapted(adapter, base, trained).model(manager);
         assertThat(logits(model, adapted)).containsExactly(model.floats(name + ".on", manager), within(LOGITS));
         Weights merged = adapter.merged(base, trained, manager);
         assertThat(logits(model, merged.asMap()))
@@ -73,11 +70,7 @@ class AdapterTest {
     }
 
     private float[] logits(VectorModel model, Map<String, NDArray> weights) {
-        long[] ids =
-                IntStream.of(Vectors.ids(model.at("/lora/ids"))).asLongStream().toArray();
-        FusedWeights fused = model.decoder().fuse(weights, manager);
-        NDArray hidden = model.decoder().hidden(fused, Tensors.longs(manager, ids, new Shape(1, ids.length)));
-        return model.decoder().logits(fused, hidden).toFloatArray();
+        return Logits.of(model.decoder(), weights, manager, Vectors.ids(model.at("/lora/ids")));
     }
 
     @Test

@@ -23,7 +23,7 @@ import org.openstrawberry.model.Vectors;
 import org.openstrawberry.model.pretrained.ModelConfig;
 import org.openstrawberry.model.pretrained.Weights;
 import org.openstrawberry.model.transformer.Decoder;
-import org.openstrawberry.model.transformer.FusedWeights;
+import org.openstrawberry.model.transformer.Logits;
 import org.openstrawberry.model.transformer.Tensors;
 import org.openstrawberry.model.transformer.TinyModel;
 import org.openstrawberry.model.transformer.VectorModel;
@@ -53,42 +53,31 @@ class GeneratorTest {
     void greedyContinuationsAreTheReferences(String name) {
         VectorModel model = new VectorModel(name);
         Weights weights = model.weights(manager);
-        Generator generator = new Generator(model.decoder(), Set.of(), model.padId());
         JsonNode cases = model.at("/greedy");
         Set<Integer> eosIds =
                 Arrays.stream(Vectors.ids(model.at("/eos_ids"))).boxed().collect(Collectors.toSet());
+        Generator generator = new Generator(model.decoder(), eosIds);
         List<GenerationRequest> wave = IntStream.range(0, cases.size())
                 .mapToObj(i -> new GenerationRequest(i, Vectors.ids(cases.at("/" + i + "/prompt")), 2))
                 .toList();
-        List<List<Completion>> found = generator.generate(weights, wave, SamplingSettings.greedy(24), 0, 0);
+        // The reference never chooses an end token.
+        SamplingSettings unending = new SamplingSettings(0, 0, 1, 0, 24, 24);
+        List<List<Completion>> found = generator.generate(weights, wave, unending, 0, 0);
         for (int i = 0; i < cases.size(); i++) {
-            // The reference never chooses an end token; here they compete, so what follows one is another text.
-            int[] expected = untilEnd(Vectors.ids(cases.at("/" + i + "/completion")), found.get(i), eosIds);
+            int[] expected = Vectors.ids(cases.at("/" + i + "/completion"));
             for (Completion completion : found.get(i)) {
-                assertThat(Arrays.copyOf(completion.ids(), expected.length)).containsExactly(expected);
+                assertThat(completion.ids()).containsExactly(expected);
             }
         }
-    }
-
-    private static int[] untilEnd(int[] reference, List<Completion> found, Set<Integer> eosIds) {
-        int[] ids = found.get(0).ids();
-        int length = 0;
-        while (length < ids.length && !eosIds.contains(ids[length])) {
-            length++;
-        }
-        return Arrays.copyOf(reference, length);
     }
 
     @ParameterizedTest
     @MethodSource("models")
     void samplingProbabilitiesAreTheReferences(String name) {
         VectorModel model = new VectorModel(name);
-        Decoder decoder = model.decoder();
-        FusedWeights fused = decoder.fuse(model.weights(manager).asMap(), manager);
         int[] prompt = Vectors.ids(model.at("/sampling/prompt"));
-        long[] ids = Arrays.stream(prompt).asLongStream().toArray();
-        NDArray hidden = decoder.hidden(fused, Tensors.longs(manager, ids, new Shape(1, ids.length)));
-        NDArray logits = decoder.logits(fused, hidden.get(":, -1, :")); // [1, vocab]
+        float[] last = Logits.last(model.decoder(), model.weights(manager).asMap(), manager, prompt);
+        NDArray logits = Tensors.floats(manager, last, new Shape(1, last.length));
         assertProbabilities(model, "temperature_0.7", new SamplingSettings(0.7, 0, 1, 0, 1), logits);
         assertProbabilities(model, "top_k_5", new SamplingSettings(1, 5, 1, 0, 1), logits);
         assertProbabilities(model, "top_p_0.8", new SamplingSettings(1, 0, 0.8, 0, 1), logits);
@@ -97,7 +86,7 @@ class GeneratorTest {
     }
 
     private void assertProbabilities(VectorModel model, String name, SamplingSettings settings, NDArray logits) {
-        assertThat(new Sampler(settings).probabilities(logits).toFloatArray())
+        assertThat(SamplingTest.probabilities(settings, logits))
                 .as(name)
                 .containsExactly(model.floats("sampling." + name, manager), within(1e-5f));
     }
@@ -109,7 +98,10 @@ class GeneratorTest {
         GenerationRequest other = new GenerationRequest(9, new int[] {6, 7, 8, 9, 10}, 4);
         List<List<Completion>> alone = tiny.generate(List.of(one), SAMPLED, 7, 2);
         List<List<Completion>> together = tiny.generate(List.of(other, one), SAMPLED, 7, 2);
-        assertThat(together.get(1)).isEqualTo(alone.get(0));
+        assertThat(together.get(1))
+                .extracting(Completion::ids)
+                .containsExactlyElementsOf(
+                        alone.get(0).stream().map(Completion::ids).toList());
         assertThat(together.get(0)).hasSize(4);
     }
 
@@ -163,7 +155,7 @@ class GeneratorTest {
     @Test
     void everyTokenOfASetOfEndTokensEnds() {
         Tiny tiny = new Tiny(4);
-        List<Completion> completions = new Generator(new Decoder(tiny.config), Set.of(3, 4, 5, 6), 0)
+        List<Completion> completions = new Generator(new Decoder(tiny.config), Set.of(3, 4, 5, 6))
                 .generate(tiny.weights, List.of(new GenerationRequest(0, new int[] {1, 2}, 64)), SAMPLED, 3, 0)
                 .get(0);
         assertThat(completions.stream()
@@ -174,13 +166,14 @@ class GeneratorTest {
     }
 
     @Test
-    void paddingDoesNotChangeCompletions() {
-        Tiny tiny = new Tiny(5);
-        List<GenerationRequest> wave = List.of(
-                new GenerationRequest(0, new int[] {1}, 4), new GenerationRequest(1, new int[] {2, 4, 5, 6, 7}, 4));
-        List<List<Completion>> padded =
-                new Generator(new Decoder(tiny.config), Set.of(EOS), 11).generate(tiny.weights, wave, SAMPLED, 1, 1);
-        assertThat(padded).isEqualTo(tiny.generate(wave, SAMPLED, 1, 1));
+    void noEndTokenIsChosenBeforeTheLeastLength() {
+        Tiny tiny = new Tiny(4);
+        SamplingSettings settings = new SamplingSettings(1, 0, 1, 0, 5, 12);
+        List<Completion> completions = tiny.generate(
+                        List.of(new GenerationRequest(0, new int[] {1, 2}, 64)), settings, 3, 0)
+                .get(0);
+        assertThat(completions).allMatch(completion -> completion.ids().length > 5);
+        assertThat(completions).anyMatch(Completion::ended);
     }
 
     @Test
@@ -200,11 +193,10 @@ class GeneratorTest {
         List<Completion> completions = tiny.generate(
                         List.of(new GenerationRequest(0, new int[] {1, 2}, draws)), one, 1, 1)
                 .get(0);
-        Decoder decoder = new Decoder(tiny.config);
-        FusedWeights fused = decoder.fuse(tiny.weights.asMap(), manager);
-        NDArray hidden = decoder.hidden(fused, Tensors.longs(manager, new long[] {1, 2}, new Shape(1, 2)));
-        float[] expected =
-                decoder.logits(fused, hidden.get(":, -1, :")).softmax(-1).toFloatArray();
+        float[] last = Logits.last(new Decoder(tiny.config), tiny.weights.asMap(), manager, 1, 2);
+        float[] expected = Tensors.floats(manager, last, new Shape(last.length))
+                .softmax(-1)
+                .toFloatArray();
         for (int token = 0; token < expected.length; token++) {
             int id = token;
             double share = completions.stream()
@@ -242,8 +234,7 @@ class GeneratorTest {
 
         List<List<Completion>> generate(
                 List<GenerationRequest> wave, SamplingSettings settings, long seed, long iteration) {
-            return new Generator(new Decoder(config), Set.of(EOS), 0)
-                    .generate(weights, wave, settings, seed, iteration);
+            return new Generator(new Decoder(config), Set.of(EOS)).generate(weights, wave, settings, seed, iteration);
         }
     }
 }

@@ -55,7 +55,7 @@ class WeightsTest {
     @Test
     void aCopyHasItsOwnMemoryAndNoGradients() {
         Weights weights = weights(1, 2);
-        weights.requireGradients(true);
+        weights.asMap().values().forEach(array -> array.setRequiresGradient(true));
         JniUtils.setGradMode(true);
         Weights copy = weights.copy(manager);
         copy.get("b").addi(5);
@@ -80,7 +80,7 @@ class WeightsTest {
     @Test
     void copyFromAndBlendFromWorkOnParametersUnderGradientMode() {
         Weights policy = weights(1, 2);
-        policy.requireGradients(true);
+        policy.asMap().values().forEach(array -> array.setRequiresGradient(true));
         JniUtils.setGradMode(true);
         policy.copyFrom(weights(3, 4));
         policy.blendFrom(weights(5, 8), 0.25);

@@ -4,9 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
-import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.Shape;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -18,8 +16,7 @@ import org.openstrawberry.model.Torch;
 import org.openstrawberry.model.pretrained.ModelConfig;
 import org.openstrawberry.model.pretrained.Weights;
 import org.openstrawberry.model.transformer.Decoder;
-import org.openstrawberry.model.transformer.FusedWeights;
-import org.openstrawberry.model.transformer.Tensors;
+import org.openstrawberry.model.transformer.Logits;
 import org.openstrawberry.model.transformer.TinyModel;
 
 class LogProbsTest {
@@ -105,13 +102,19 @@ class LogProbsTest {
 
     /** log π of every token after each of these. */
     private float[][] distributions(int... ids) {
-        FusedWeights fused = decoder.fuse(weights.asMap(), manager);
-        long[] longs = Arrays.stream(ids).asLongStream().toArray();
-        NDArray hidden = decoder.hidden(fused, Tensors.longs(manager, longs, new Shape(1, ids.length)));
-        NDArray all = decoder.logits(fused, hidden).logSoftmax(-1); // [1, time, vocab]
+        float[] all = Logits.of(decoder, weights.asMap(), manager, ids); // [time, vocab]
+        int vocab = config.vocabSize();
         float[][] rows = new float[ids.length][];
         for (int t = 0; t < ids.length; t++) {
-            rows[t] = all.get(0, t).toFloatArray();
+            float[] logits = Arrays.copyOfRange(all, t * vocab, (t + 1) * vocab);
+            double total = 0;
+            for (float logit : logits) {
+                total += Math.exp(logit);
+            }
+            for (int v = 0; v < vocab; v++) {
+                logits[v] -= (float) Math.log(total);
+            }
+            rows[t] = logits;
         }
         return rows;
     }

@@ -120,8 +120,8 @@ class OptimizerTest {
     void momentumAddsTheOldDirection() {
         Weights weights = weights();
         try (Optimizer optimizer = Optimizer.of(OptimizerSettings.sgd(0.5), manager)) {
-            optimizer.step(weights, gradients(1), 0.1); // direction 1
-            optimizer.step(weights, gradients(1), 0.1); // direction 0.5 + 1
+            optimizer.step(weights, gradients(1), 0.1, 1); // direction 1
+            optimizer.step(weights, gradients(1), 0.1, 1); // direction 0.5 + 1
         }
         assertThat(weights.get("gain").toFloatArray()).containsExactly(new float[] {2.75f}, within(1e-6f));
     }
@@ -136,7 +136,7 @@ class OptimizerTest {
         try (Optimizer optimizer =
                 Optimizer.of(new OptimizerSettings(Kind.RMSPROP, 0.9, 0.5, 1e-2, 0.25, 0.1, Decay.ALL), manager)) {
             for (float gradient : new float[] {1, -2, 0.5f}) {
-                optimizer.step(weights, gradients(gradient), 0.1);
+                optimizer.step(weights, gradients(gradient), 0.1, 1);
                 double decayed = gradient + 0.1 * weight;
                 square = 0.5 * square + 0.5 * decayed * decayed;
                 momentum = 0.25 * momentum + decayed / (Math.sqrt(square) + 1e-2);
@@ -164,16 +164,20 @@ class OptimizerTest {
     }
 
     @Test
-    void gradientsAreNotChanged() {
+    void gradientsAreScaledBeforeAllElse() {
         for (OptimizerSettings settings : all()) {
-            Map<String, NDArray> gradients = gradients(1);
-            try (Optimizer optimizer = Optimizer.of(settings, manager)) {
-                optimizer.step(weights(), gradients, 0.1);
+            Weights scaled = weights();
+            Weights smaller = weights();
+            try (Optimizer one = Optimizer.of(settings, manager);
+                    Optimizer other = Optimizer.of(settings, manager)) {
+                for (int step = 0; step < 3; step++) {
+                    one.step(scaled, gradients(4 + step), 0.1, 0.25);
+                    other.step(smaller, gradients((4 + step) / 4f), 0.1, 1);
+                }
             }
-            assertThat(gradients.get("gain")).isNotNull();
-            gradients
-                    .values()
-                    .forEach(gradient -> assertThat(gradient.toFloatArray()).containsOnly(1));
+            smaller.asMap()
+                    .forEach((name, expected) ->
+                            assertThat(scaled.get(name).toFloatArray()).containsExactly(expected.toFloatArray()));
         }
     }
 
@@ -181,7 +185,7 @@ class OptimizerTest {
     void aMissingGradientIsNamed() {
         try (Optimizer optimizer = Optimizer.of(OptimizerSettings.sgd(0), manager)) {
             Weights weights = weights();
-            assertThatThrownBy(() -> optimizer.step(weights, Map.of(), 0.1))
+            assertThatThrownBy(() -> optimizer.step(weights, Map.of(), 0.1, 1))
                     .isInstanceOf(NoSuchElementException.class)
                     .hasMessageStartingWith("there is no gradient of ");
         }
@@ -197,7 +201,7 @@ class OptimizerTest {
 
     private void apply(Weights weights, OptimizerSettings settings, double learningRate, float gradient) {
         try (Optimizer optimizer = Optimizer.of(settings, manager)) {
-            optimizer.step(weights, gradients(gradient), learningRate);
+            optimizer.step(weights, gradients(gradient), learningRate, 1);
         }
     }
 

@@ -37,8 +37,8 @@ final class Speed {
             for (int prompt = 0; prompt < 32; prompt++) {
                 wave.add(new GenerationRequest(prompt, ids(random, 14 + random.nextInt(8)), 8));
             }
-            Generator generator = new Generator(decoder, Set.of(), 0);
-            Generator ending = new Generator(decoder, Set.of(2), 0);
+            Generator generator = new Generator(decoder, Set.of());
+            Generator ending = new Generator(decoder, Set.of(2));
             SamplingSettings plain = new SamplingSettings(1, 0, 1, 0, 32);
             SamplingSettings filtered = new SamplingSettings(0.9, 20, 0.9, 0.05, 32);
             report("generate 256 × 32, sampled", () -> generator.generate(policy, wave, plain, 1, 1));

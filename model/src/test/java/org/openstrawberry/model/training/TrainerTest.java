@@ -26,7 +26,6 @@ import org.openstrawberry.model.pretrained.ModelConfig;
 import org.openstrawberry.model.pretrained.Weights;
 import org.openstrawberry.model.training.PreferenceObjective.Weighted;
 import org.openstrawberry.model.transformer.Decoder;
-import org.openstrawberry.model.transformer.NoGradient;
 import org.openstrawberry.model.transformer.TinyModel;
 
 class TrainerTest {
@@ -297,7 +296,7 @@ class TrainerTest {
     void nativeMemoryDoesNotGrowFromStepToStep() {
         DpoTrainer trainer = new DpoTrainer(decoder);
         SupervisedTrainer supervised = new SupervisedTrainer(decoder);
-        Generator generator = new Generator(decoder, Set.of(EOS), 0);
+        Generator generator = new Generator(decoder, Set.of(EOS));
         SamplingSettings sampling = new SamplingSettings(0.9, 5, 0.9, 0.01, 6);
         List<PreferencePair> pairs = pairs(2);
         PreferenceObjective weighted = mixture(new PreferenceLoss.Sigmoid(), new PreferenceLoss.Sft(), 1, true);
@@ -377,9 +376,8 @@ class TrainerTest {
     }
 
     private Map<String, float[]> gradients(List<PreferencePair> pairs, PreferenceObjective objective, int microBatch) {
-        try (NoGradient noGradient = NoGradient.open();
-                Gradients gradients = new Gradients(policy, false)) {
-            new DpoTrainer(decoder).accumulate(gradients, reference, pairs, objective, microBatch);
+        try (Gradients gradients = new Gradients(policy, decoder)) {
+            new DpoTrainer(decoder).accumulate(gradients, policy, reference, pairs, objective, microBatch);
             Map<String, float[]> values = new LinkedHashMap<>();
             gradients.byName().forEach((name, gradient) -> values.put(name, gradient.toFloatArray()));
             return values;

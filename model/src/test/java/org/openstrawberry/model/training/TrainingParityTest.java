@@ -20,7 +20,6 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.openstrawberry.model.Torch;
 import org.openstrawberry.model.Vectors;
 import org.openstrawberry.model.pretrained.Weights;
-import org.openstrawberry.model.transformer.NoGradient;
 import org.openstrawberry.model.transformer.VectorModel;
 
 /** What Hugging Face's transformers and TRL compute, within the tolerances of the vectors. */
@@ -107,11 +106,12 @@ class TrainingParityTest {
         for (int microBatch : new int[] {MICRO_BATCH, 60, 1}) {
             VectorModel model = new VectorModel(name);
             Map<String, float[]> expected = model.file("dpo_gradients.safetensors", manager);
-            try (NoGradient noGradient = NoGradient.open();
-                    Gradients gradients = new Gradients(model.weights(manager), byLayer)) {
+            Weights weights = model.weights(manager);
+            try (Gradients gradients = new Gradients(weights, model.decoder(), byLayer)) {
                 new DpoTrainer(model.decoder())
                         .accumulate(
                                 gradients,
+                                weights,
                                 model.reference(manager),
                                 pairs(model),
                                 PreferenceObjective.sigmoid(0.1),

@@ -11,13 +11,13 @@ import org.openstrawberry.model.pretrained.ModelConfig;
 import org.openstrawberry.model.pretrained.Rope;
 
 /** How a model's layers know where tokens stand: by turning queries and keys, or by learned vectors. */
-final class Positions {
+final class PlainPositions {
     private final List<Rope> ropes; // those that differ
     private final int[] ropeOfLayer;
     private final boolean learned;
     private final int limit;
 
-    Positions(ModelConfig config) {
+    PlainPositions(ModelConfig config) {
         ropes = config.attention().stream()
                 .flatMap(layer -> layer.rope().stream())
                 .distinct()
@@ -41,7 +41,7 @@ final class Positions {
     /** The turns of the positions from 0, for each kind of rotary positions: float32 [positions, 2 · dims]. */
     List<NDArray> tables(int positions, NDManager manager) {
         return ropes.stream()
-                .map(rope -> new Rotary(rope).turns(positions, manager))
+                .map(rope -> new PlainRotary(rope).turns(positions, manager))
                 .toList();
     }
 
@@ -75,7 +75,9 @@ final class Positions {
     /** Turns a layer's queries and keys, [batch, time, heads, headDim]. */
     NDArray turn(int layer, NDArray queryAndKey, Places places) {
         int rope = ropeOfLayer[layer];
-        return rope < 0 ? queryAndKey : Rotary.turn(queryAndKey, places.turns().get(rope));
+        return rope < 0
+                ? queryAndKey
+                : PlainRotary.turn(queryAndKey, places.turns().get(rope));
     }
 
     private void require(int positions) {

@@ -10,9 +10,10 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.openstrawberry.model.Torch;
+import org.openstrawberry.model.kernels.Kernels;
 import org.openstrawberry.model.transformer.Tensors;
 
-class SamplerTest {
+class SamplingTest {
     private NDManager manager;
 
     @BeforeEach
@@ -27,8 +28,7 @@ class SamplerTest {
 
     @Test
     void greedyTakesTheFirstOfEquals() {
-        assertThat(Sampler.greedy(rows(2, 1, 5, 5, 0, /* next row */ 7, 7, 7, 7))
-                        .toLongArray())
+        assertThat(sample(SamplingSettings.greedy(1), rows(2, 1, 5, 5, 0, /* next row */ 7, 7, 7, 7), 0, 0))
                 .containsExactly(1, 0);
     }
 
@@ -56,34 +56,26 @@ class SamplerTest {
 
     @Test
     void topKKeepsTiesAtItsThreshold() {
-        float[] found = new Sampler(new SamplingSettings(1, 2, 1, 0, 1))
-                .probabilities(rows(1, 1, 3, 1, 0))
-                .toFloatArray();
+        float[] found = probabilities(new SamplingSettings(1, 2, 1, 0, 1), rows(1, 1, 3, 1, 0));
         assertThat(found[0]).isPositive().isEqualTo(found[2]);
         assertThat(found[3]).isZero();
     }
 
     @Test
     void aTopKBeyondTheVocabularyKeepsAll() {
-        float[] found = new Sampler(new SamplingSettings(1, 50, 1, 0, 1))
-                .probabilities(rows(1, 1, 3))
-                .toFloatArray();
+        float[] found = probabilities(new SamplingSettings(1, 50, 1, 0, 1), rows(1, 1, 3));
         assertThat(found[0]).isPositive();
     }
 
     @Test
     void aTinyTopPKeepsTheLikeliestTokenAlone() {
-        assertThat(new Sampler(new SamplingSettings(1, 0, 1e-9, 0, 1))
-                        .probabilities(rows(2, 1, 3, 2, /* next row */ 4, 0, 1))
-                        .toFloatArray())
+        assertThat(probabilities(new SamplingSettings(1, 0, 1e-9, 0, 1), rows(2, 1, 3, 2, /* next row */ 4, 0, 1)))
                 .containsExactly(0, 1, 0, 1, 0, 0);
     }
 
     @Test
     void aMinPOfOneKeepsTheLikeliestTokenAlone() {
-        assertThat(new Sampler(new SamplingSettings(1, 0, 1, 1, 1))
-                        .probabilities(rows(1, 1, 3, 2))
-                        .toFloatArray())
+        assertThat(probabilities(new SamplingSettings(1, 0, 1, 1, 1), rows(1, 1, 3, 2)))
                 .containsExactly(0, 1, 0);
     }
 
@@ -103,7 +95,30 @@ class SamplerTest {
     }
 
     private static long[] sample(SamplingSettings settings, NDArray logits, float... uniforms) {
-        return new Sampler(settings).sample(logits, uniforms).toLongArray();
+        NDManager manager = logits.getManager();
+        return Kernels.call("choose")
+                .with(logits)
+                .with(Tensors.floats(manager, uniforms, new Shape(uniforms.length)))
+                .with(manager.create(new Shape(0)))
+                .with(numbers(settings))
+                .tensors(manager)
+                .get(0)
+                .toLongArray();
+    }
+
+    /** What tokens are drawn from. */
+    static float[] probabilities(SamplingSettings settings, NDArray logits) {
+        NDManager manager = logits.getManager();
+        return Kernels.call("distribution")
+                .with(logits)
+                .with(manager.create(new Shape(0)))
+                .with(numbers(settings))
+                .tensor(manager)
+                .toFloatArray();
+    }
+
+    private static double[] numbers(SamplingSettings settings) {
+        return new double[] {settings.temperature(), settings.topK(), settings.topP(), settings.minP()};
     }
 
     private static float log(double probability) {

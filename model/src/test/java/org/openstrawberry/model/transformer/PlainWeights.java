@@ -28,7 +28,7 @@ import org.openstrawberry.model.pretrained.TensorNames;
  * folded into the matrices that follow them (norm(x)∘g · Wᵀ = norm(x) · (W∘g)ᵀ). All of it is ordinary arithmetic on the
  * named tensors, so gradients flow back to them.
  */
-public final class FusedWeights {
+public final class PlainWeights {
     /**
      * One layer.
      *
@@ -64,7 +64,7 @@ public final class FusedWeights {
     private final UnaryOperator<NDArray> activation;
     private final SoftCap logitSoftCap;
 
-    private FusedWeights(
+    private PlainWeights(
             NDArray embedding,
             Optional<NDArray> embeddingScale,
             Optional<NDArray> positions,
@@ -89,10 +89,10 @@ public final class FusedWeights {
      * @param config of the model
      * @param weights float32 tensors by the names of the model directory
      * @param manager owner of the result's arrays
-     * @return the weights as {@link Decoder} takes them, to be used no longer than the manager and the weights live
+     * @return the weights as {@link PlainDecoder} takes them, to be used no longer than the manager and the weights live
      * @throws NoSuchElementException if a tensor is missing
      */
-    public static FusedWeights of(ModelConfig config, Map<String, NDArray> weights, NDManager manager) {
+    public static PlainWeights of(ModelConfig config, Map<String, NDArray> weights, NDManager manager) {
         return new Fusion(config, weights, manager).fused();
     }
 
@@ -152,7 +152,7 @@ public final class FusedWeights {
             scale = Tensors.scalar(manager, config.attentionScale());
         }
 
-        FusedWeights fused() {
+        PlainWeights fused() {
             NDArray embedding = named(config.embeddingName());
             NDArray head = named(config.headName());
             Optional<NDArray> embeddingScale = config.embeddingScale() == 1
@@ -168,7 +168,7 @@ public final class FusedWeights {
                 layers.add(scoped(() -> layer(prefix)));
             }
             Norm finalNorm = scoped(() -> normWithGain(names.finalNorm()));
-            return new FusedWeights(
+            return new PlainWeights(
                     embedding,
                     embeddingScale,
                     positions,
