@@ -3,6 +3,7 @@ package org.openstrawberry.benchmarks;
 import com.sun.management.OperatingSystemMXBean;
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.lang.management.ManagementFactory;
@@ -94,9 +95,11 @@ public final class BenchmarkPeer implements Callable<Integer> {
             description = "Of dpo-step and iteration. Default: ${DEFAULT-VALUE}")
     private double learningRate = 5e-7;
 
+    private final InputStream in;
     private final PrintStream out;
 
-    private BenchmarkPeer(PrintStream out) {
+    private BenchmarkPeer(InputStream in, PrintStream out) {
+        this.in = in;
         this.out = out;
     }
 
@@ -104,11 +107,11 @@ public final class BenchmarkPeer implements Callable<Integer> {
     public static void main(String[] arguments) {
         PrintStream out = System.out;
         System.setOut(System.err);
-        System.exit(run(out, arguments));
+        System.exit(run(System.in, out, arguments));
     }
 
-    static int run(PrintStream out, String... arguments) {
-        CommandLine line = new CommandLine(new BenchmarkPeer(out));
+    static int run(InputStream in, PrintStream out, String... arguments) {
+        CommandLine line = new CommandLine(new BenchmarkPeer(in, out));
         line.setExecutionExceptionHandler((e, command, parsed) -> {
             if (e instanceof InvalidInputException) {
                 command.getErr().println(e.getMessage());
@@ -136,8 +139,10 @@ public final class BenchmarkPeer implements Callable<Integer> {
                 repetition.run();
             }
             say(Map.of("ready", true));
-            BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
-            for (String line = in.readLine(); line != null && line.strip().equals("go"); line = in.readLine()) {
+            BufferedReader lines = new BufferedReader(new InputStreamReader(in, StandardCharsets.UTF_8));
+            for (String line = lines.readLine();
+                    line != null && line.strip().equals("go");
+                    line = lines.readLine()) {
                 say(measured(repetition));
             }
         }
