@@ -9,28 +9,40 @@ import io.temporal.testserver.TestServer.InProcessTestServer;
 import org.openstrawberry.workflows.client.Strawberry;
 
 /** A Temporal server inside this process: in memory, in real time, without an open port. */
-final class EmbeddedTemporal implements AutoCloseable {
+public final class EmbeddedTemporal implements AutoCloseable {
     private final InProcessTestServer server;
     private final Strawberry connection;
 
-    private EmbeddedTemporal(InProcessTestServer server) {
+    private EmbeddedTemporal(InProcessTestServer server, WorkflowClientOptions options) {
         this.server = server;
         this.connection = Strawberry.over(
                 WorkflowServiceStubs.newServiceStubs(WorkflowServiceStubsOptions.newBuilder()
                         .setChannel(server.getChannel())
                         .build()),
-                WorkflowClientOptions.newBuilder().validateAndBuildWithDefaults());
+                options);
     }
 
-    static EmbeddedTemporal start() {
-        return new EmbeddedTemporal(TestServer.createServer(true));
+    /** Starts one for a client without further options. */
+    public static EmbeddedTemporal start() {
+        return start(WorkflowClientOptions.newBuilder().validateAndBuildWithDefaults());
     }
 
-    Strawberry connection() {
+    /**
+     * Starts one.
+     *
+     * @param options of its client: plugins, data converter and such
+     */
+    public static EmbeddedTemporal start(WorkflowClientOptions options) {
+        return new EmbeddedTemporal(TestServer.createServer(true), options);
+    }
+
+    /** What starts runs and finds them; closed with this. */
+    public Strawberry connection() {
         return connection;
     }
 
-    WorkflowClient client() {
+    /** The client of the {@link #connection}. */
+    public WorkflowClient client() {
         return connection.client();
     }
 

@@ -10,10 +10,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Sends the log of this process into the run directory. */
-final class RunLog {
+public final class RunLog {
     private RunLog() {}
 
-    static void into(Path runDirectory) {
+    /** Appends from now on what is logged to the directory's log file. */
+    public static void into(Path runDirectory) {
         LoggerContext context = (LoggerContext) LoggerFactory.getILoggerFactory();
         PatternLayoutEncoder encoder = new PatternLayoutEncoder();
         encoder.setContext(context);

@@ -38,9 +38,9 @@ import org.openstrawberry.workflows.RewardModelTraining;
 import org.openstrawberry.workflows.steps.TaskQueues;
 
 /** The workers of one process, on one tensor thread. Every process also serves workflows and their small steps. */
-final class RunWorkers implements AutoCloseable {
+public final class RunWorkers implements AutoCloseable {
     /** Kinds of work, each with its task queue. */
-    enum Role {
+    public enum Role {
         THOUGHTS,
         REWARDS,
         TRAINER
@@ -69,15 +69,18 @@ final class RunWorkers implements AutoCloseable {
     private final StepInterceptor interceptor;
 
     /** Workers of all roles for a server in this process. */
-    RunWorkers(WorkflowClient client, MeterRegistry meters, Tensors tensors, Function<RewardSpec, Scorer> rewards) {
+    public RunWorkers(
+            WorkflowClient client, MeterRegistry meters, Tensors tensors, Function<RewardSpec, Scorer> rewards) {
         this(client, meters, tensors, rewards, EnumSet.allOf(Role.class), ALONE, Optional.empty());
     }
 
     /**
+     * Workers of some roles.
+     *
      * @param tensors closed by the caller, after this
      * @param server its address, for the marks in run directories; empty where it is in this process
      */
-    RunWorkers(
+    public RunWorkers(
             WorkflowClient client,
             MeterRegistry meters,
             Tensors tensors,
@@ -146,7 +149,8 @@ final class RunWorkers implements AutoCloseable {
         factory.awaitTermination(Long.MAX_VALUE / 2, TimeUnit.MILLISECONDS);
     }
 
-    void start() {
+    /** Begins to ask for work. */
+    public void start() {
         shared.start();
         if (trains) {
             own.start();

@@ -1,0 +1,53 @@
+package org.openstrawberry.benchmarks;
+
+import ai.djl.ndarray.NDManager;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.openstrawberry.model.Torch;
+import org.openstrawberry.model.generation.Completion;
+import org.openstrawberry.model.generation.GenerationRequest;
+import org.openstrawberry.model.generation.Generator;
+import org.openstrawberry.model.generation.SamplingSettings;
+import org.openstrawberry.model.pretrained.ModelDirectory;
+import org.openstrawberry.model.pretrained.Weights;
+import org.openstrawberry.model.transformer.Decoder;
+
+/** Completions of all prompts at temperature 1, each as long as allowed: no token ends one. */
+final class Generation implements Repetition {
+    private final NDManager memory;
+    private final Weights weights;
+    private final Generator generator;
+    private final List<GenerationRequest> requests;
+    private final SamplingSettings settings;
+    private int done;
+
+    Generation(Task task) {
+        task.requireFloat32();
+        ModelDirectory directory = ModelDirectory.open(task.model());
+        memory = Torch.start(task.threads(), "cpu");
+        weights = directory.load(memory);
+        generator = new Generator(new Decoder(directory.config()), Set.of(), directory.padId());
+        requests = task.work().requests();
+        settings = new SamplingSettings(1, 0, 1, 0, task.work().newTokens());
+    }
+
+    @Override
+    public Map<String, Double> run() {
+        List<List<Completion>> completions = generator.generate(weights, requests, settings, 0, done++);
+        long tokens = completions.stream()
+                .flatMap(List::stream)
+                .mapToLong(completion -> completion.ids().length)
+                .sum();
+        long expected = (long) requests.size() * requests.get(0).branches() * settings.maxNewTokens();
+        if (tokens != expected) {
+            throw new IllegalStateException("generated " + tokens + " tokens, expected " + expected);
+        }
+        return Map.of();
+    }
+
+    @Override
+    public void close() {
+        memory.close();
+    }
+}
