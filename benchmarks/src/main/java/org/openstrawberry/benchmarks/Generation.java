@@ -3,7 +3,6 @@ package org.openstrawberry.benchmarks;
 import ai.djl.ndarray.NDManager;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import org.openstrawberry.model.Torch;
 import org.openstrawberry.model.generation.Completion;
 import org.openstrawberry.model.generation.GenerationRequest;
@@ -12,24 +11,28 @@ import org.openstrawberry.model.generation.SamplingSettings;
 import org.openstrawberry.model.pretrained.ModelDirectory;
 import org.openstrawberry.model.pretrained.Weights;
 import org.openstrawberry.model.transformer.Decoder;
+import org.openstrawberry.model.transformer.WritingWeights;
 
-/** Completions of all prompts at temperature 1, each as long as allowed: no token ends one. */
+/** Completions of all prompts at temperature 1, each as long as allowed: no end-of-sequence token is chosen. */
 final class Generation implements Repetition {
     private final NDManager memory;
-    private final Weights weights;
+    private final WritingWeights weights;
     private final Generator generator;
     private final List<GenerationRequest> requests;
     private final SamplingSettings settings;
     private int done;
 
     Generation(Task task) {
-        task.requireFloat32();
         ModelDirectory directory = ModelDirectory.open(task.model());
         memory = Torch.start(task.threads(), "cpu");
-        weights = directory.load(memory);
-        generator = new Generator(new Decoder(directory.config()), Set.of(), directory.padId());
+        Decoder decoder = task.decoder(directory);
+        try (Weights loaded = directory.load(memory)) {
+            weights = decoder.forWriting(loaded.asMap(), memory);
+        }
+        generator = new Generator(decoder, directory.eosIds());
         requests = task.work().requests();
-        settings = new SamplingSettings(1, 0, 1, 0, task.work().newTokens());
+        int length = task.work().newTokens();
+        settings = new SamplingSettings(1, 0, 1, 0, length, length);
     }
 
     @Override

@@ -2,6 +2,9 @@ package org.openstrawberry.benchmarks;
 
 import java.nio.file.Path;
 import org.openstrawberry.config.InvalidInputException;
+import org.openstrawberry.model.pretrained.ModelDirectory;
+import org.openstrawberry.model.transformer.Decoder;
+import org.openstrawberry.model.transformer.Precision;
 
 /**
  * What is measured, apart from which part of it.
@@ -27,10 +30,16 @@ record Task(Path model, Work work, int threads, String dtype, double learningRat
         }
     }
 
-    /** For what the model alone does: it knows no other format yet. */
-    void requireFloat32() {
-        if (!dtype.equals("float32")) {
-            throw new InvalidInputException("--dtype: found \"" + dtype + "\", expected float32");
-        }
+    /** The model's code, in the format asked for. */
+    Decoder decoder(ModelDirectory directory) {
+        return new Decoder(
+                directory.config(),
+                switch (dtype) {
+                    case "float32" -> Precision.FLOAT32;
+                    case "bfloat16" -> Precision.BFLOAT16;
+                    default ->
+                        throw new InvalidInputException(
+                                "--dtype: found \"" + dtype + "\", expected float32 or bfloat16");
+                });
     }
 }

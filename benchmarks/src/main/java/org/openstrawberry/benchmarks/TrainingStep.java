@@ -12,7 +12,6 @@ import org.openstrawberry.model.training.Optimizer;
 import org.openstrawberry.model.training.OptimizerSettings;
 import org.openstrawberry.model.training.PreferenceObjective;
 import org.openstrawberry.model.training.PreferencePair;
-import org.openstrawberry.model.transformer.Decoder;
 
 /** A step on the given completions, from the reference's log-probabilities to the changed weights. */
 final class TrainingStep implements Repetition {
@@ -25,13 +24,12 @@ final class TrainingStep implements Repetition {
     private final double learningRate;
 
     TrainingStep(Task task) {
-        task.requireFloat32();
         ModelDirectory directory = ModelDirectory.open(task.model());
         memory = Torch.start(task.threads(), "cpu");
         policy = directory.load(memory);
         reference = policy.copy(memory);
         optimizer = Optimizer.of(OptimizerSettings.adamW(0, OptimizerSettings.Decay.MATRICES), memory);
-        trainer = new DpoTrainer(new Decoder(directory.config()));
+        trainer = new DpoTrainer(task.decoder(directory));
         pairs = task.work().pairs();
         learningRate = task.learningRate();
     }

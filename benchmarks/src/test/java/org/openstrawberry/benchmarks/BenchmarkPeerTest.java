@@ -104,12 +104,8 @@ class BenchmarkPeerTest {
         int[][] group = {{3, 5, 7}, {2, 4, 6}, {2, 3, 5}, {2, 4, 5}};
         Work ranked = new Work(List.of(new Work.Prompt("a", new int[] {1})), new int[][][] {group});
 
-        assertThat(ranked.pairs())
-                .extracting(pair -> pair.chosenIds())
-                .containsExactly(group[1], group[3]);
-        assertThat(ranked.pairs())
-                .extracting(pair -> pair.rejectedIds())
-                .containsExactly(group[2], group[0]);
+        assertThat(ranked.pairs()).extracting(pair -> pair.chosenIds()).containsExactly(group[1], group[3]);
+        assertThat(ranked.pairs()).extracting(pair -> pair.rejectedIds()).containsExactly(group[2], group[0]);
     }
 
     /** The lines of two repetitions. */

@@ -11,7 +11,7 @@ import java.util.regex.Pattern;
  * The policy to start from and where it is computed.
  *
  * @param policy absolute path of a Hugging Face model directory
- * @param dtype number format of the weights during training
+ * @param dtype number format of products, in sampling and training
  * @param device {@code cpu}, {@code cuda} or {@code cuda:N}
  * @param threads threads of one tensor operation, at least 1; part of the specification because sums depend on it
  * @param gradientCheckpointing whether a step computes each layer once more for its gradient instead of keeping what is in
@@ -31,11 +31,14 @@ public record ModelSpec(
 
     private static final Pattern DEVICE = Pattern.compile("cpu|cuda(:[0-9]{1,3})?");
 
-    /** Number format of weights, gradients and optimiser state. */
+    /** Number format of products. Weights that are trained, gradients and optimiser state are float32 with either. */
     public enum Dtype {
         /** IEEE 754 single precision. */
         @JsonProperty("float32")
-        FLOAT32
+        FLOAT32,
+        /** Eight bits of exponent and seven of fraction, from copies of the weights that follow each step. */
+        @JsonProperty("bfloat16")
+        BFLOAT16
     }
 
     /** Checks device and threads. */

@@ -57,7 +57,7 @@ public final class Main {
     static int run(String... arguments) {
         // It would print a stack trace of a host that isn't there, which we say in one line.
         GRPC.setLevel(Level.SEVERE);
-        CommandLine line = new CommandLine(new Main());
+        CommandLine line = new CommandLine(new Main()).setCaseInsensitiveEnumValuesAllowed(true);
         line.setExecutionExceptionHandler((e, command, parsed) -> failed(e, command));
         if (arguments.length == 0) {
             line.usage(System.out);

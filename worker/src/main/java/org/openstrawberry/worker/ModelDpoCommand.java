@@ -25,6 +25,7 @@ import org.openstrawberry.model.training.DpoTrainer;
 import org.openstrawberry.model.training.PreferenceObjective;
 import org.openstrawberry.model.training.PreferencePair;
 import org.openstrawberry.model.transformer.Decoder;
+import org.openstrawberry.model.transformer.Precision;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -99,6 +100,12 @@ final class ModelDpoCommand implements Callable<Integer> {
     @Option(names = "--threads", paramLabel = "N", description = "Default: ${DEFAULT-VALUE}")
     private int threads = 1;
 
+    @Option(
+            names = "--dtype",
+            paramLabel = "float32|bfloat16",
+            description = "What products are computed in. Default: float32")
+    private Precision precision = Precision.FLOAT32;
+
     @Override
     public Integer call() {
         if (policy == null || reference == null || pairs == null) {
@@ -114,7 +121,7 @@ final class ModelDpoCommand implements Callable<Integer> {
         try (NDManager memory = Torch.start(threads, device);
                 Weights weights = model.load(memory);
                 Weights against = SiblingWeights.load(model, reference, memory)) {
-            DpoStep found = new DpoTrainer(new Decoder(model.config()))
+            DpoStep found = new DpoTrainer(new Decoder(model.config(), precision))
                     .measure(weights, against, preferences, objective, microBatchTokens);
             System.out.println(Json.line(Found.of(found, beta)));
             return 0;

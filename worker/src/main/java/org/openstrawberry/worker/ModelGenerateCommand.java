@@ -132,7 +132,7 @@ final class ModelGenerateCommand implements Callable<Integer> {
     /** A completion each; waves are neighbouring lines, as many as the budget holds. */
     private List<Completion> completions(
             ModelDirectory directory, Weights weights, List<int[]> prompts, SamplingSettings settings) {
-        Decoder decoder = new Decoder(directory.config());
+        Decoder decoder = tool.decoder(directory);
         Generator generator = new Generator(decoder, ignoreEos ? Set.of() : directory.eosIds());
         try (WritingWeights prepared = decoder.forWriting(weights.asMap(), weights.newSubManager())) {
             return completions(generator, prepared, prompts, settings);

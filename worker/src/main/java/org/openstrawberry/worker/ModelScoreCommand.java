@@ -14,7 +14,6 @@ import org.openstrawberry.model.pretrained.Tokenizer;
 import org.openstrawberry.model.pretrained.Weights;
 import org.openstrawberry.model.training.LogProbs;
 import org.openstrawberry.model.training.Sequence;
-import org.openstrawberry.model.transformer.Decoder;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
@@ -69,8 +68,7 @@ final class ModelScoreCommand implements Callable<Integer> {
                 .filter(ids -> ids.length > 1)
                 .map(ids -> new Sequence(new int[] {ids[0]}, Arrays.copyOfRange(ids, 1, ids.length)))
                 .toList();
-        float[][] found =
-                new LogProbs(new Decoder(directory.config())).perToken(weights, predicting, tool.batchTokens());
+        float[][] found = new LogProbs(tool.decoder(directory)).perToken(weights, predicting, tool.batchTokens());
         List<ObjectNode> lines = new ArrayList<>();
         int next = 0;
         for (int[] ids : sequences) {

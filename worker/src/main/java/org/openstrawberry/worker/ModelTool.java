@@ -12,6 +12,8 @@ import org.openstrawberry.model.Torch;
 import org.openstrawberry.model.pretrained.ModelConfig;
 import org.openstrawberry.model.pretrained.ModelDirectory;
 import org.openstrawberry.model.pretrained.Tokenizer;
+import org.openstrawberry.model.transformer.Decoder;
+import org.openstrawberry.model.transformer.Precision;
 import picocli.CommandLine.Option;
 
 /** Options of the commands that run a model over a file. */
@@ -44,6 +46,12 @@ final class ModelTool {
     @Option(names = "--device", paramLabel = "cpu|cuda[:N]", description = "Default: ${DEFAULT-VALUE}")
     private String device = "cpu";
 
+    @Option(
+            names = "--dtype",
+            paramLabel = "float32|bfloat16",
+            description = "What products are computed in. Default: float32")
+    private Precision precision = Precision.FLOAT32;
+
     Path model() {
         return given(model);
     }
@@ -61,6 +69,10 @@ final class ModelTool {
             throw new InvalidInputException("--batch-tokens and --threads must be at least 1");
         }
         return JsonlInput.read(given(input));
+    }
+
+    Decoder decoder(ModelDirectory directory) {
+        return new Decoder(directory.config(), precision);
     }
 
     NDManager start() {

@@ -48,7 +48,7 @@ public final class PolicyState implements AutoCloseable {
             Run run, NDManager memory, Weights base, Weights trained, Weights referenceTrained, CheckpointInfo info) {
         this.memory = memory;
         this.base = base;
-        decoder = new Decoder(run.base().config());
+        decoder = Settings.decoder(run);
         byLayer = run.spec().model().gradientCheckpointing();
         adapter = Adapters.of(run);
         policy = parameters(trained);

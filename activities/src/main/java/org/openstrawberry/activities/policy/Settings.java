@@ -1,11 +1,15 @@
 package org.openstrawberry.activities.policy;
 
 import java.util.List;
+import org.openstrawberry.activities.run.Run;
+import org.openstrawberry.config.ModelSpec;
 import org.openstrawberry.config.OptimizerSpec;
 import org.openstrawberry.config.ScheduleSpec;
 import org.openstrawberry.config.WarmupSpec;
 import org.openstrawberry.model.training.LearningRate;
 import org.openstrawberry.model.training.OptimizerSettings;
+import org.openstrawberry.model.transformer.Decoder;
+import org.openstrawberry.model.transformer.Precision;
 
 /** The run's settings in the model's terms. */
 public final class Settings {
@@ -13,6 +17,19 @@ public final class Settings {
     private static final double RMSPROP_ALPHA = 0.99;
 
     private Settings() {}
+
+    /** The run's model, in the precision that it asks for. */
+    static Decoder decoder(Run run) {
+        return new Decoder(run.base().config(), precision(run.spec().model().dtype()));
+    }
+
+    /** What products are computed in. */
+    public static Precision precision(ModelSpec.Dtype dtype) {
+        return switch (dtype) {
+            case FLOAT32 -> Precision.FLOAT32;
+            case BFLOAT16 -> Precision.BFLOAT16;
+        };
+    }
 
     static OptimizerSettings of(OptimizerSpec spec) {
         return new OptimizerSettings(

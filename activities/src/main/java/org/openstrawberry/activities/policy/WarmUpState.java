@@ -13,7 +13,6 @@ import org.openstrawberry.model.training.LearningRate;
 import org.openstrawberry.model.training.Optimizer;
 import org.openstrawberry.model.training.Sequence;
 import org.openstrawberry.model.training.SupervisedTrainer;
-import org.openstrawberry.model.transformer.Decoder;
 
 /** The policy in its supervised stage. */
 final class WarmUpState implements AutoCloseable {
@@ -30,8 +29,8 @@ final class WarmUpState implements AutoCloseable {
         this.spec = spec;
         this.step = step;
         optimizer = Optimizer.of(Settings.of(spec), memory);
-        trainer = new SupervisedTrainer(
-                new Decoder(run.base().config()), run.spec().model().gradientCheckpointing());
+        trainer =
+                new SupervisedTrainer(Settings.decoder(run), run.spec().model().gradientCheckpointing());
     }
 
     /** From the base model, or from the checkpoint after so many steps. */

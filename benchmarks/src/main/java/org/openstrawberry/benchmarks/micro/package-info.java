@@ -1,6 +1,5 @@
 /**
- * Microbenchmarks of the pieces that are ours and hot. {@code benchmarks/micro} runs them; those of package-private pieces
- * stand in packages of the same names.
+ * Microbenchmarks of the pieces that are ours and hot. {@code benchmarks/micro} runs them.
  */
 @NullMarked
 package org.openstrawberry.benchmarks.micro;

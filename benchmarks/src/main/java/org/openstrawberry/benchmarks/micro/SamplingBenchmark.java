@@ -1,4 +1,4 @@
-package org.openstrawberry.model.generation;
+package org.openstrawberry.benchmarks.micro;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
@@ -20,8 +20,9 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 import org.openstrawberry.model.Philox;
 import org.openstrawberry.model.Torch;
+import org.openstrawberry.model.kernels.Kernels;
 
-/** From the scores of a step to its tokens. Here, since the sampler is the package's own. */
+/** From the scores of a step to its tokens. */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.MICROSECONDS)
@@ -39,8 +40,9 @@ public class SamplingBenchmark {
 
     private NDManager memory;
     private NDArray logits;
-    private float[] uniforms;
-    private Sampler sampler;
+    private NDArray uniforms;
+    private NDArray nothing;
+    private double[] choice;
 
     /** Scores of a standard normal distribution, times two. */
     @Setup(Level.Trial)
@@ -49,21 +51,27 @@ public class SamplingBenchmark {
         String[] parts = size.split("x");
         int rows = Integer.parseInt(parts[0]);
         logits = memory.randomNormal(0, 2, new Shape(rows, Integer.parseInt(parts[1])), DataType.FLOAT32);
-        uniforms = new float[rows];
+        float[] numbers = new float[rows];
         for (int row = 0; row < rows; row++) {
-            uniforms[row] = Philox.uniform(1, 2, row, 3, 4);
+            numbers[row] = Philox.uniform(1, 2, row, 3, 4);
         }
-        sampler = new Sampler(
-                new SamplingSettings(1, filter.equals("top-k") ? 50 : 0, filter.equals("top-p") ? 0.9 : 1, 0, 1));
+        uniforms = memory.create(numbers);
+        nothing = memory.create(new Shape(0));
+        choice = new double[] {1, filter.equals("top-k") ? 50 : 0, filter.equals("top-p") ? 0.9 : 1, 0};
     }
 
     /** One token a row. */
     @Benchmark
     public long[] sample() {
         try (NDManager step = memory.newSubManager()) {
-            NDArray scores = logits.reshape(logits.getShape());
-            scores.attach(step); // what is computed from it goes with the step
-            return sampler.sample(scores, uniforms).toLongArray();
+            return Kernels.call("choose")
+                    .with(logits)
+                    .with(uniforms)
+                    .with(nothing)
+                    .with(choice)
+                    .tensors(step)
+                    .get(0)
+                    .toLongArray();
         }
     }
 

@@ -1,4 +1,4 @@
-package org.openstrawberry.model.training;
+package org.openstrawberry.benchmarks.micro;
 
 import ai.djl.ndarray.NDManager;
 import java.util.ArrayList;
@@ -19,8 +19,9 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 import org.openstrawberry.model.Torch;
+import org.openstrawberry.model.transformer.TokenBatch;
 
-/** From token ids to the arrays of a training batch. Here, since batches are the package's own. */
+/** From token ids to the arrays of a training batch. */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.MICROSECONDS)
@@ -30,12 +31,13 @@ import org.openstrawberry.model.Torch;
 public class BatchBenchmark {
     private static final int VOCABULARY = 4096;
 
-    /** Sequences, and tokens of the longest; half of each is prompt. */
+    /** Sequences, and tokens of the longest; half of each is prompt, which two share. */
     @Param({"64x48", "32x128", "256x1024"})
     public String size;
 
     private NDManager memory;
-    private List<Sequence> sequences;
+    private List<int[]> prompts;
+    private List<int[]> completions;
 
     /** Sequences of unlike lengths. */
     @Setup(Level.Trial)
@@ -43,9 +45,11 @@ public class BatchBenchmark {
         memory = Torch.start(1, "cpu");
         String[] parts = size.split("x");
         int half = Integer.parseInt(parts[1]) / 2;
-        sequences = new ArrayList<>();
+        prompts = new ArrayList<>();
+        completions = new ArrayList<>();
         for (int row = 0; row < Integer.parseInt(parts[0]); row++) {
-            sequences.add(new Sequence(ids(half, row), ids(half - row % (half / 2), row + 1)));
+            prompts.add(ids(half, row / 2));
+            completions.add(ids(half - row % (half / 2), row + 1));
         }
     }
 
@@ -57,7 +61,7 @@ public class BatchBenchmark {
     @Benchmark
     public int assemble() {
         try (NDManager step = memory.newSubManager()) {
-            return new CompletionBatch(sequences, step, VOCABULARY).tokens();
+            return TokenBatch.of(prompts, completions, VOCABULARY, step).size();
         }
     }
 
