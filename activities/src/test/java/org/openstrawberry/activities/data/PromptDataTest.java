@@ -28,6 +28,11 @@ class PromptDataTest {
                     throw new IllegalArgumentException("field \"answer\" is missing");
                 }
             },
+            row -> {
+                if (row.prompt().contains("unjudged")) {
+                    throw new IllegalArgumentException("field \"right\" is missing");
+                }
+            },
             messages -> "<user>" + messages.get(0).path("content").textValue(),
             row -> row.prompt().length());
 
