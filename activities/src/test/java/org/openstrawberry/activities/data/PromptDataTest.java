@@ -167,4 +167,16 @@ class PromptDataTest {
                 .isInstanceOf(InvalidInputException.class)
                 .hasMessageContaining("data.held-out-fraction leaves no prompts");
     }
+
+    @Test
+    void theJudgeOnlyHasToUnderstandRowsThatAreHeldOut() throws IOException {
+        DataSpec apart = DataSpec.of(
+                file("train.jsonl", "a", "unjudged").toString(),
+                Optional.of(file("held.jsonl", "b", "unjudged").toString()),
+                "prompt");
+
+        assertThatThrownBy(() -> PromptData.read(apart, PLAIN))
+                .isInstanceOf(InvalidInputException.class)
+                .hasMessageEndingWith("held.jsonl:2: field \"right\" is missing");
+    }
 }
