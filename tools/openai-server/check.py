@@ -2,7 +2,7 @@
 
 usage: check.py FOLDER PORT     FOLDER is made anew; exit 1 at the first thing that does not hold
 
-The judge is a model of 0.4 million weights that Open Strawberry's own warm-up teaches to read the number at the end of an
+The judge is a model of 130,000 weights that Open Strawberry's own warm-up teaches to read the number at the end of an
 answer. That makes its marks worth nothing as marks, and each of them can be computed a second time by `./strawberry model
 generate`: the check is that what the run stored is what the server's model says.
 """
@@ -78,9 +78,7 @@ def judge_model():
     tokenizer = byte_tokenizer()
     tokenizer.save(str(config / "tokenizer.json"))
     llama = json.loads((DEMO / "base/config.json").read_text())
-    llama.update(vocab_size=tokenizer.get_vocab_size(), hidden_size=128, intermediate_size=256, head_dim=32, num_attention_heads=4,
-                 num_key_value_heads=4, num_hidden_layers=2, max_position_embeddings=256, initializer_range=0.08,
-                 bos_token_id=None, eos_token_id=1, pad_token_id=0)
+    llama.update(vocab_size=tokenizer.get_vocab_size(), max_position_embeddings=256, bos_token_id=None, eos_token_id=1, pad_token_id=0)
     (config / "config.json").write_text(json.dumps(llama))
     (config / "generation_config.json").write_text(json.dumps({"eos_token_id": 1, "pad_token_id": 0, "do_sample": False}))
     (config / "tokenizer_config.json").write_text(json.dumps(
@@ -101,8 +99,8 @@ def judge_model():
     write_lines(FOLDER / "judge-warmup.jsonl", rows)
     write_lines(FOLDER / "judge-prompts.jsonl", [{"prompt": ask(POINTWISE % "=1")}])
     train("judge", {
-        "seed": 1, "model": {"policy": "judge-base/", "threads": 2},
-        "warmup": {"data": "judge-warmup.jsonl", "steps": 700, "batch": 32, "learning-rate": 3e-3, "micro-batch-tokens": 2048},
+        "seed": 1, "model": {"policy": "judge-base/", "threads": 1},
+        "warmup": {"data": "judge-warmup.jsonl", "steps": 600, "batch": 32, "learning-rate": 5e-3, "micro-batch-tokens": 2048},
         "data": {"prompts": "judge-prompts.jsonl"}, "sampling": {"prompts": 1, "branches": 2, "max-new-tokens": 4, "shards": 1},
         "reward": {"verifier": {"kind": "regex", "pattern": r"[\s\S]?"}}, "until": {"iterations": 1}})
     return FOLDER / "judge/policy"
