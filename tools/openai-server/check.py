@@ -205,6 +205,11 @@ def check_counts(name):
 
 def check_pointwise(model):
     settings = run_settings({**judge("pointwise", model, POINTWISE % "{{completion}}", SCORE), "from": 0, "to": MOST})
+    down = train("pointwise", settings, good=False)
+    said = down.stdout + down.stderr
+    hold("pointwise: without a server the run fails and says why", down.returncode != 0 and "no prompt has a reward" in said,
+         said.strip().splitlines()[-1])
+    hold("pointwise: without a server nothing is trained", not list((FOLDER / "pointwise/iterations").glob("*/pairs.jsonl")))
     with Server(model):
         train("pointwise", settings)
     flat, failed = check_counts("pointwise")
@@ -222,10 +227,6 @@ def check_pointwise(model):
 
 def check_pairwise(model):
     settings = run_settings(judge("pairwise", model, PAIRWISE % ("{{first}}", "{{second}}"), VERDICT))
-    down = train("pairwise", settings, good=False)
-    hold("pairwise: without a server the run fails and says why", down.returncode == 1 and "no prompt has a reward" in down.stderr + down.stdout,
-         [line for line in down.stderr.splitlines() if line.strip()][-1:])
-    hold("pairwise: nothing was trained on zeros", not list((FOLDER / "pairwise/iterations").glob("*/pairs.jsonl")))
     with Server(model):
         train("pairwise", settings)
     check_counts("pairwise")
