@@ -276,6 +276,12 @@ TEMPLATES = {
     {%- endif %}
 {%- endfor %}
 """,
+    "same_line": """{# spaces #} {% for message in messages %}[{{ message['role'] }}] {{ message['content'] }} \t{# kept #}
+  {% if loop.last %}
+ \t{# gone #}
+last: {% else %} {% endif %}  {{ loop.index }}   {% if true %} x {% endif %}
+    {{ 'y' }}
+{% endfor %}  {% if add_generation_prompt %}[assistant] {% endif %} """,
     "macros": """{% macro turn(role, content) -%}
 <{{ role }}>{{ content }}</{{ role }}>
 {%- endmacro %}

@@ -29,7 +29,8 @@ public final class Adjustment {
             "sampling.max-new-tokens",
             "reference.",
             "until.",
-            "evaluation.",
+            "evaluation.every",
+            "evaluation.samples",
             "checkpoints.",
             "reward.quorum");
 

@@ -33,6 +33,11 @@ final class Defaults {
         if (complete.at("reward").orElse(null) instanceof Setting.Block reward) {
             complete = complete.with("reward", reward(reward, blocks));
         }
+        if (complete.at("evaluation").orElse(null) instanceof Setting.Block evaluation
+                && evaluation.at("reward").orElse(null) instanceof Setting.Block judge) {
+            Setting.Block whole = reward(laidUnder(judge, blocks, "evaluation-reward"), blocks);
+            complete = complete.with("evaluation", evaluation.with("reward", whole));
+        }
         return complete;
     }
 

@@ -7,7 +7,10 @@ import java.util.Optional;
 
 /** What ranks the trials of a sweep. Each knows which way is better. */
 public enum Measure {
-    /** The best held-out result so far: accuracy, or the mean reward where rewards are not 0 and 1. Higher is better. */
+    /**
+     * The best held-out result so far: the judge's mean score, or without one accuracy, or the mean reward where rewards are
+     * not 0 and 1. Higher is better.
+     */
     @JsonProperty("accuracy")
     ACCURACY(true),
     /** The smoothed training loss. Lower is better. */

@@ -47,7 +47,11 @@ public final class RunFile {
             "reward.command.directory",
             "reward.classifier.model",
             "reward.sum.parts.*.command.directory",
-            "reward.sum.parts.*.classifier.model");
+            "reward.sum.parts.*.classifier.model",
+            "evaluation.reward.command.directory",
+            "evaluation.reward.classifier.model",
+            "evaluation.reward.sum.parts.*.command.directory",
+            "evaluation.reward.sum.parts.*.classifier.model");
 
     private static final String HEADER = "# Every setting of the run. Relative paths are relative to this file.\n";
 
@@ -269,7 +273,8 @@ public final class RunFile {
     private static List<Setting.Block> kindsFirst(List<Setting.Block> blocks) {
         List<Setting.Block> sorted = new ArrayList<>(blocks);
         sorted.sort(
-                Comparator.comparing(block -> block.at("reward.verifier.kind").isEmpty()));
+                Comparator.comparing(block -> block.at("reward.verifier.kind").isEmpty()
+                        && block.at("evaluation.reward.verifier.kind").isEmpty()));
         return sorted;
     }
 

@@ -21,7 +21,7 @@ import java.util.Optional;
  * @param optimizer how a gradient becomes a step
  * @param reference when the frozen reference follows the policy
  * @param until when the run ends
- * @param evaluation how often held-out prompts are answered
+ * @param evaluation how often held-out prompts are answered, and what judges the answers
  * @param checkpoints how often state is stored and how much of it is kept
  */
 @JsonNaming(KebabCaseStrategy.class)
@@ -57,8 +57,11 @@ public record RunSpec(
                     "can't be soft with model.lora: a mean of adapters is not the mean of the models",
                     "model.lora");
         }
-        refuseComparisons(data, reward);
+        if (evaluation.reward().isEmpty()) {
+            refuseComparisons(data, reward);
+        }
         if (!data.holdsOut()) {
+            requireHeldOut("evaluation.reward", evaluation.reward().isPresent());
             requireHeldOut("until.held-out-at-least", until.heldOutAtLeast().isPresent());
             requireHeldOut("until.plateau", until.plateau().isPresent());
             requireHeldOut("reference.refresh", reference.refresh() == ReferenceSpec.Refresh.BEST);
@@ -69,8 +72,8 @@ public record RunSpec(
         if (data.holdsOut() && reward.comparesBranches()) {
             throw new SettingException(
                     data.heldOut().isPresent() ? "data.held-out" : "data.held-out-fraction",
-                    "must be null, since a pairwise judge compares the branches of a prompt, and a held-out prompt has"
-                            + " one answer",
+                    "must be null without evaluation.reward, since a pairwise judge only compares answers to a prompt and"
+                            + " can't say how good they are",
                     "reward.judge.kind");
         }
     }

@@ -10,7 +10,8 @@ import java.util.Optional;
  *
  * @param iterations most iterations
  * @param lossBelow the smoothed loss is below this
- * @param heldOutAtLeast held-out accuracy, or mean reward where rewards are not 0 and 1, is at least this
+ * @param heldOutAtLeast the held-out result is at least this: the mean score of the judge of {@code evaluation.reward}; without
+ *     one accuracy, or the mean reward where rewards are not 0 and 1
  * @param plateau this many evaluations in a row brought no new best
  * @param klAbove the step's estimate of the divergence from the reference, {@code objective/kl}, is above this
  * @param wallTime time that the run has taken, such as {@code 90m}, {@code 12h} or {@code 2d}; a run stopped so does not

@@ -74,7 +74,7 @@ class RunFileTest {
                                 Optional.empty(),
                                 Optional.empty(),
                                 Optional.empty()),
-                        new EvaluationSpec(10, 1),
+                        new EvaluationSpec(10, 1, Optional.empty()),
                         new CheckpointSpec(10, 2, 0)));
     }
 

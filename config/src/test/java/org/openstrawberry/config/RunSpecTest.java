@@ -132,7 +132,7 @@ class RunSpecTest {
                 new ReferenceSpec(ReferenceSpec.Refresh.EVERY, 5, 0.6),
                 new UntilSpec(
                         100, Optional.of(0.01), Optional.of(0.9), Optional.of(3), Optional.empty(), Optional.empty()),
-                new EvaluationSpec(10, 0),
+                new EvaluationSpec(10, 0, Optional.empty()),
                 new CheckpointSpec(10, 2, 50));
     }
 }

@@ -5,16 +5,28 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.function.Function;
 import java.util.function.Predicate;
 import org.openstrawberry.activities.lines.EvaluationLine;
+import org.openstrawberry.activities.run.IterationRecord;
 import org.openstrawberry.activities.store.Json;
 import org.openstrawberry.activities.store.RunLayout;
+import org.openstrawberry.workflows.IterationMetrics;
 import org.openstrawberry.workflows.RunResult;
 
 /** What a finished run prints: held-out results before and after, three examples, and where things lie. */
 final class FinalReport {
     private static final int EXAMPLES = 3;
+
+    /** What tells of a reward that is gamed, beside the texts: metrics and what they are called here. */
+    private static final List<Map.Entry<String, String>> DRIFT = List.of(
+            Map.entry("eval/agreement", "reward agrees with judge"),
+            Map.entry("objective/kl_initial", "KL to the first policy"),
+            Map.entry("eval/mean_length", "mean length in tokens"),
+            Map.entry("eval/contain_eos_token", "share that ended"));
 
     private FinalReport() {}
 
@@ -23,7 +35,11 @@ final class FinalReport {
         Path before = directory.resolve(RunLayout.evaluation(0));
         Path after = directory.resolve(RunLayout.evaluation(result.iteration()));
         if (Files.exists(before) && Files.exists(after)) {
-            heldOut(out, Json.readLines(before, EvaluationLine.class), Json.readLines(after, EvaluationLine.class));
+            List<EvaluationLine> answers = Json.readLines(after, EvaluationLine.class);
+            List<EvaluationLine> first = Json.readLines(before, EvaluationLine.class);
+            heldOut(out, first, answers);
+            drift(out, metrics(directory, 0), metrics(directory, result.iteration()));
+            examples(out, first, answers);
         }
         out.println();
         out.println("policy   " + directory.resolve(result.policy()));
@@ -34,8 +50,13 @@ final class FinalReport {
     private static void heldOut(PrintStream out, List<EvaluationLine> before, List<EvaluationLine> after) {
         out.println();
         out.printf(Locale.ROOT, "%-28s %8s %8s%n", "held-out mean reward", "before", "after");
-        row(out, "greedy", before, after, line -> line.sample() == 0);
-        row(out, "sampled at temperature 1", before, after, line -> line.sample() > 0);
+        row(out, "greedy", before, after, line -> line.sample() == 0, EvaluationLine::reward);
+        row(out, "sampled at temperature 1", before, after, line -> line.sample() > 0, EvaluationLine::reward);
+        row(out, "judge: greedy", before, after, line -> line.sample() == 0, EvaluationLine::judge);
+        row(out, "judge: sampled", before, after, line -> line.sample() > 0, EvaluationLine::judge);
+    }
+
+    private static void examples(PrintStream out, List<EvaluationLine> before, List<EvaluationLine> after) {
         List<EvaluationLine> examples = after.stream()
                 .filter(line -> line.sample() == 0)
                 .sorted((a, b) -> Boolean.compare(isStrawberry(b), isStrawberry(a)))
@@ -49,6 +70,17 @@ final class FinalReport {
                     .forEach(line -> out.println("  before  " + shown(line)));
             out.println("  after   " + shown(example));
         }
+    }
+
+    private static IterationMetrics metrics(Path directory, int iteration) {
+        return Json.read(directory.resolve(RunLayout.iterationRecord(iteration)), IterationRecord.class)
+                .metrics();
+    }
+
+    private static void drift(PrintStream out, IterationMetrics before, IterationMetrics after) {
+        DRIFT.forEach(metric -> before.value(metric.getKey())
+                .ifPresent(was -> after.value(metric.getKey())
+                        .ifPresent(is -> out.printf(Locale.ROOT, "%-28s %8.3f %8.3f%n", metric.getValue(), was, is))));
     }
 
     private static boolean isStrawberry(EvaluationLine line) {
@@ -67,18 +99,23 @@ final class FinalReport {
             String name,
             List<EvaluationLine> before,
             List<EvaluationLine> after,
-            Predicate<EvaluationLine> which) {
-        OptionalDouble was = mean(before, which);
-        OptionalDouble is = mean(after, which);
+            Predicate<EvaluationLine> which,
+            Function<EvaluationLine, Optional<Double>> score) {
+        OptionalDouble was = mean(before, which, score);
+        OptionalDouble is = mean(after, which, score);
         if (was.isPresent() && is.isPresent()) {
             out.printf(Locale.ROOT, "%-28s %8.3f %8.3f%n", name, was.getAsDouble(), is.getAsDouble());
         }
     }
 
-    private static OptionalDouble mean(List<EvaluationLine> lines, Predicate<EvaluationLine> which) {
+    private static OptionalDouble mean(
+            List<EvaluationLine> lines,
+            Predicate<EvaluationLine> which,
+            Function<EvaluationLine, Optional<Double>> score) {
         return lines.stream()
                 .filter(which)
-                .flatMap(line -> line.reward().stream())
+                .map(score)
+                .flatMap(Optional::stream)
                 .mapToDouble(Double::doubleValue)
                 .average();
     }

@@ -59,7 +59,11 @@ abstract sealed class ProgressDisplay implements AutoCloseable {
         append(words, "loss", "%.4f", row.value("loss"));
         append(words, "reward", "%.3f", row.value("objective/scores"));
         append(words, "accuracy", "%.3f", row.value("eval/accuracy"));
+        append(words, "judge", "%.3f", row.value("eval/judge"));
+        append(words, "agreement", "%.3f", row.value("eval/agreement"));
         append(words, "kl", "%.3f", row.value("objective/kl"));
+        append(words, "kl-initial", "%.3f", row.value("objective/kl_initial"));
+        append(words, "length", "×%.2f", row.value("eval/length_ratio"));
         append(words, "tokens/s", "%.0f", row.value("thoughts/tokens_per_second"));
         return words.toString();
     }

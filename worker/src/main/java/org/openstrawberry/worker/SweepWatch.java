@@ -89,13 +89,10 @@ final class SweepWatch {
     }
 
     private void heldOut(TrialResult trial, IterationMetrics row) {
-        row.value("eval/accuracy")
-                .ifPresent(accuracy -> print(String.format(
-                        Locale.ROOT,
-                        "trial %s  iteration %d  accuracy %.4f",
-                        trial.trial(),
-                        row.iteration(),
-                        accuracy)));
+        String name = row.value("eval/judge").isPresent() ? "judge" : "accuracy";
+        row.value("eval/" + name)
+                .ifPresent(value -> print(String.format(
+                        Locale.ROOT, "trial %s  iteration %d  %s %.4f", trial.trial(), row.iteration(), name, value)));
     }
 
     private void print(String line) {

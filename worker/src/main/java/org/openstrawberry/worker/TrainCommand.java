@@ -75,6 +75,7 @@ final class TrainCommand implements Callable<Integer> {
                     Rewards rewards = new Rewards(new LocalClassifiers(tensors));
                     RunWorkers workers = new RunWorkers(client, new SimpleMeterRegistry(), tensors, rewards)) {
                 rewards.apply(run.spec().reward()); // what it lacks is said before any work
+                run.spec().evaluation().reward().ifPresent(rewards::apply);
                 workers.start();
                 return watch(
                         RunHandle.start(

@@ -2,6 +2,7 @@ package org.openstrawberry.workflows;
 
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import org.openstrawberry.workflows.SweepResults.TrialResult;
 import org.openstrawberry.workflows.steps.RunRef;
 
@@ -13,14 +14,16 @@ final class Details {
 
     static String markdown(List<IterationMetrics> rows, RunRef run) {
         StringBuilder text = new StringBuilder("Run directory: `" + run.directory() + "`\n\n")
-                .append("| iteration | loss | reward | held-out accuracy | KL |\n|---|---|---|---|---|\n");
+                .append(
+                        "| iteration | loss | reward | held-out result | KL | KL to the start |\n|---|---|---|---|---|---|\n");
         for (IterationMetrics row : rows.subList(Math.max(0, rows.size() - ROWS), rows.size())) {
             text.append("| ")
                     .append(row.iteration())
-                    .append(cell(row, "loss"))
-                    .append(cell(row, "objective/scores"))
-                    .append(cell(row, "eval/accuracy"))
-                    .append(cell(row, "objective/kl"))
+                    .append(cell(row.value("loss")))
+                    .append(cell(row.value("objective/scores")))
+                    .append(cell(heldOut(row)))
+                    .append(cell(row.value("objective/kl")))
+                    .append(cell(row.value("objective/kl_initial")))
                     .append(" |\n");
         }
         return text.toString();
@@ -46,8 +49,13 @@ final class Details {
         return text.toString();
     }
 
-    private static String cell(IterationMetrics row, String name) {
-        return " | " + row.value(name).map(Details::number).orElse("");
+    /** What stopping rules and the choice of the best go by. */
+    private static Optional<Double> heldOut(IterationMetrics row) {
+        return row.value("eval/judge").or(() -> row.value("eval/accuracy")).or(() -> row.value("eval/reward"));
+    }
+
+    private static String cell(Optional<Double> value) {
+        return " | " + value.map(Details::number).orElse("");
     }
 
     private static String number(double value) {

@@ -31,7 +31,7 @@ public record TrainingState(
 
     /**
      * @param iteration when it was measured
-     * @param value accuracy or mean reward
+     * @param value mean score of the greedy answers by the judge, without one by the reward
      * @param best the best value so far
      * @param bestIteration when the best was first reached
      * @param withoutBest evaluations since then

@@ -11,6 +11,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.function.Predicate;
 import java.util.function.ToIntFunction;
 import org.openstrawberry.activities.store.Hashes;
 import org.openstrawberry.config.DataSpec;
@@ -67,11 +68,15 @@ public record PromptData(List<PromptRow> training, List<PromptRow> heldOut, Repo
      * How rows are understood.
      *
      * @param check throws an {@link IllegalArgumentException} for a row that the reward can't use
+     * @param checkHeldOut the same for a held-out row that the judge can't use
      * @param chat the text of chat messages
      * @param tokens how many a prompt has; asked only where long prompts are left out
      */
     public record Reading(
-            Consumer<PromptRow> check, Function<JsonNode, String> chat, ToIntFunction<PromptRow> tokens) {}
+            Consumer<PromptRow> check,
+            Consumer<PromptRow> checkHeldOut,
+            Function<JsonNode, String> chat,
+            ToIntFunction<PromptRow> tokens) {}
 
     /**
      * Reads the files.
@@ -79,19 +84,20 @@ public record PromptData(List<PromptRow> training, List<PromptRow> heldOut, Repo
      * @throws InvalidInputException if a file can't be read, a row is at fault and not left out, or nothing is left
      */
     public static PromptData read(DataSpec spec, Reading reading) {
-        Part training = part(Path.of(spec.prompts()), spec, reading);
+        double share = spec.heldOutFraction().orElse(0.0);
+        Part training = part(Path.of(spec.prompts()), spec, reading, row -> isHeldOut(identity(row), share));
         if (spec.heldOut().isPresent()) {
-            Part heldOut = part(Path.of(spec.heldOut().get()), spec, reading);
+            Part heldOut = part(Path.of(spec.heldOut().get()), spec, reading, row -> true);
             return new PromptData(
                     training.rows, heldOut.rows, new Report(training.report(0), Optional.of(heldOut.report(0))));
         }
         List<PromptRow> kept = new ArrayList<>(training.rows);
         List<PromptRow> heldOut = new ArrayList<>();
-        spec.heldOutFraction().ifPresent(share -> {
-            kept.removeIf(row -> isHeldOut(training.identity(row), share) && heldOut.add(row));
+        if (spec.heldOutFraction().isPresent()) {
+            kept.removeIf(row -> isHeldOut(identity(row), share) && heldOut.add(row));
             requireSome(kept, spec, "to train on");
             requireSome(heldOut, spec, "held out");
-        });
+        }
         return new PromptData(
                 List.copyOf(kept), List.copyOf(heldOut), new Report(training.report(heldOut.size()), Optional.empty()));
     }
@@ -121,14 +127,14 @@ public record PromptData(List<PromptRow> training, List<PromptRow> heldOut, Repo
                     heldOut,
                     rows.size() - heldOut);
         }
-
-        /** The messages as they were written, so that another template holds out the same. */
-        String identity(PromptRow row) {
-            return row.messages().map(JsonNode::toString).orElse(row.prompt());
-        }
     }
 
-    private static Part part(Path file, DataSpec spec, Reading reading) {
+    /** The messages as they were written, so that another template holds out the same. */
+    private static String identity(PromptRow row) {
+        return row.messages().map(JsonNode::toString).orElse(row.prompt());
+    }
+
+    private static Part part(Path file, DataSpec spec, Reading reading, Predicate<PromptRow> heldOut) {
         PromptRows read = PromptFiles.read(file, spec);
         List<PromptRow> rows = new ArrayList<>();
         Set<String> seen = new HashSet<>();
@@ -138,6 +144,9 @@ public record PromptData(List<PromptRow> training, List<PromptRow> heldOut, Repo
         for (PromptRow row : read.rows()) {
             try {
                 reading.check().accept(row);
+                if (heldOut.test(row)) {
+                    reading.checkHeldOut().accept(row);
+                }
             } catch (IllegalArgumentException e) {
                 if (!spec.skipsBroken()) {
                     throw new InvalidInputException(row.place(file) + ": " + e.getMessage(), e);

@@ -11,6 +11,11 @@ import java.util.Optional;
  * @param text the answer without special tokens
  * @param tokens its length, the end-of-sequence token included
  * @param ended whether it ended by itself
+ * @param reward of the reward that the policy is trained against; of one that compares, its wins among the prompt's answers
+ * @param error why there is none
+ * @param judge score of the judge, where the run has one
+ * @param judgeError why there is none
+ * @param logRatio log π(answer) − log π₀(answer) in nats, π₀ being the policy of iteration 0; of sampled answers
  */
 public record EvaluationLine(
         int iteration,
@@ -21,4 +26,7 @@ public record EvaluationLine(
         int tokens,
         boolean ended,
         Optional<Double> reward,
-        Optional<String> error) {}
+        Optional<String> error,
+        Optional<Double> judge,
+        Optional<String> judgeError,
+        Optional<Double> logRatio) {}

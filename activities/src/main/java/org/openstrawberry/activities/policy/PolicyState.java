@@ -4,11 +4,13 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.openstrawberry.activities.run.Run;
+import org.openstrawberry.activities.store.RunLayout;
 import org.openstrawberry.config.DpoSpec;
 import org.openstrawberry.config.OptimizerSpec;
 import org.openstrawberry.config.ReferenceSpec;
@@ -19,9 +21,11 @@ import org.openstrawberry.model.pretrained.Parameters;
 import org.openstrawberry.model.pretrained.Weights;
 import org.openstrawberry.model.training.DpoStep;
 import org.openstrawberry.model.training.DpoTrainer;
+import org.openstrawberry.model.training.LogProbs;
 import org.openstrawberry.model.training.Optimizer;
 import org.openstrawberry.model.training.PreferenceObjective;
 import org.openstrawberry.model.training.PreferencePair;
+import org.openstrawberry.model.training.Sequence;
 import org.openstrawberry.model.transformer.Decoder;
 import org.openstrawberry.model.transformer.WritingWeights;
 
@@ -230,6 +234,30 @@ public final class PolicyState implements AutoCloseable {
         }
         refreshedAt = iteration;
         torn = false;
+    }
+
+    /**
+     * How far the policy has gone from where it began. The weights of iteration 0 are in memory only while this computes.
+     *
+     * @return Σ (log π − log π₀) over each completion's tokens, in nats, π₀ being the policy of iteration 0; empty where its
+     *     checkpoint is damaged
+     */
+    public Optional<double[]> logRatiosToFirst(Run run, List<Sequence> completions) {
+        if (iteration == 0) {
+            return Optional.of(new double[completions.size()]);
+        }
+        Checkpoints checkpoints = new Checkpoints(run.directory());
+        if (checkpoints.info(RunLayout.checkpoint(0)).isEmpty()) {
+            return Optional.empty();
+        }
+        LogProbs logProbs = new LogProbs(decoder);
+        int microBatchTokens = run.spec().optimizer().microBatchTokens();
+        double[] ratios = logProbs.sums(policy(), completions, microBatchTokens);
+        try (Weights first = checkpoints.policy(run, 0, memory)) {
+            double[] before = logProbs.sums(first, completions, microBatchTokens);
+            Arrays.setAll(ratios, i -> ratios[i] - before[i]);
+        }
+        return Optional.of(ratios);
     }
 
     void save(Checkpoints checkpoints, String checkpoint) {

@@ -28,6 +28,7 @@ public final class InputChecks {
                 spec.data(),
                 spec.warmup().map(WarmupSpec::data),
                 spec.reward(),
+                spec.evaluation().reward(),
                 spec.sampling().maxNewTokens());
         PromptData.Report known = reports.get(key);
         if (known == null) {

@@ -47,7 +47,10 @@ public final class Run {
         data = new Once<>(() -> PromptData.read(
                 spec.data(),
                 new PromptData.Reading(
-                        row -> Verifiers.check(spec.reward(), row), this::chat, row -> promptIds(row).length)));
+                        row -> Verifiers.check(spec.reward(), row),
+                        row -> spec.evaluation().reward().ifPresent(judge -> Verifiers.check(judge, row)),
+                        this::chat,
+                        row -> promptIds(row).length)));
         warmup = new Once<>(() -> spec.warmup()
                 .map(warm -> DataFiles.readWarmup(Path.of(warm.data())))
                 .orElse(List.of()));

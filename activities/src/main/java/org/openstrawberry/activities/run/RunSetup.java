@@ -211,6 +211,7 @@ public final class RunSetup {
     private static void checkInputs(Run run) {
         RunSpec spec = run.spec();
         Verifiers.checkSchemas(spec.reward());
+        spec.evaluation().reward().ifPresent(Verifiers::checkSchemas);
         List<PromptRow> prompts = run.prompts();
         Path promptFile = Path.of(spec.data().prompts());
         run.warmup();
@@ -315,11 +316,12 @@ public final class RunSetup {
         spec.data().heldOut().map(Path::of).ifPresent(files::add);
         spec.warmup().map(warmup -> Path.of(warmup.data())).ifPresent(files::add);
         List<String> models = new ArrayList<>(List.of(spec.model().policy()));
-        spec.reward().each(kind -> {
-            if (kind instanceof ClassifierSpec classifier) {
-                models.add(classifier.model());
-            }
-        });
+        Stream.concat(Stream.of(spec.reward()), spec.evaluation().reward().stream())
+                .forEach(reward -> reward.each(kind -> {
+                    if (kind instanceof ClassifierSpec classifier) {
+                        models.add(classifier.model());
+                    }
+                }));
         for (String directory : models) {
             try (Stream<Path> model = Files.list(Path.of(directory))) {
                 model.filter(path -> path.toString().matches(".*\\.(json|safetensors)"))

@@ -28,6 +28,11 @@ class PromptDataTest {
                     throw new IllegalArgumentException("field \"answer\" is missing");
                 }
             },
+            row -> {
+                if (row.prompt().contains("unjudged")) {
+                    throw new IllegalArgumentException("field \"right\" is missing");
+                }
+            },
             messages -> "<user>" + messages.get(0).path("content").textValue(),
             row -> row.prompt().length());
 
@@ -161,5 +166,17 @@ class PromptDataTest {
                         PromptData.read(spec(file, Optional.of(0.5), Optional.empty(), false, OnError.FAIL), PLAIN))
                 .isInstanceOf(InvalidInputException.class)
                 .hasMessageContaining("data.held-out-fraction leaves no prompts");
+    }
+
+    @Test
+    void theJudgeOnlyHasToUnderstandRowsThatAreHeldOut() throws IOException {
+        DataSpec apart = DataSpec.of(
+                file("train.jsonl", "a", "unjudged").toString(),
+                Optional.of(file("held.jsonl", "b", "unjudged").toString()),
+                "prompt");
+
+        assertThatThrownBy(() -> PromptData.read(apart, PLAIN))
+                .isInstanceOf(InvalidInputException.class)
+                .hasMessageEndingWith("held.jsonl:2: field \"right\" is missing");
     }
 }

@@ -16,6 +16,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.openstrawberry.activities.rewards.Reward.Sample;
 import org.openstrawberry.config.RunFile;
+import org.openstrawberry.config.RunSpec;
 
 /** What docs/rewards.md and docs/data.md show is what works. */
 @Timeout(60)
@@ -39,9 +40,15 @@ class RewardDocsTest {
     @Test
     void everySettingShownIsRead() throws IOException {
         for (String block : blocks(REWARDS, "yaml")) {
+            boolean judges = block.startsWith("evaluation:");
             Path file = Files.writeString(
-                    folder.resolve("run.yaml"), "model: { policy: b }\ndata: { prompts: p.jsonl }\n" + block);
-            assertThat(RunFile.read(file, List.of()).reward().kind()).isNotNull();
+                    folder.resolve("run.yaml"),
+                    "model: { policy: b }\ndata: { prompts: p.jsonl, held-out: h.jsonl }\n"
+                            + (judges ? "reward: { classifier: { model: r } }\n" : "")
+                            + block);
+            RunSpec spec = RunFile.read(file, List.of());
+            assertThat(spec.reward().kind()).isNotNull();
+            assertThat(spec.evaluation().reward().isPresent()).isEqualTo(judges);
         }
         for (String block : blocks(Path.of("..", "docs", "data.md"), "yaml")) {
             Path file = Files.writeString(

@@ -25,7 +25,7 @@ import org.openstrawberry.config.InvalidInputException;
 public final class ChatTemplate {
     private static final JinjavaConfig CONFIG = JinjavaConfig.newBuilder()
             .withTrimBlocks(true)
-            .withLstripBlocks(true)
+            .withLstripBlocks(false) // by Dialect, since the library also strips spaces that follow a text
             .withKeepTrailingNewline(true) // the template's own last line break is taken off below, as Jinja does
             .withNestedInterpretationEnabled(false) // what a user writes is text, never template
             .withLegacyOverrides(LegacyOverrides.newBuilder()

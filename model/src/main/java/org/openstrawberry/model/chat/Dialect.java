@@ -9,8 +9,9 @@ import java.util.regex.Pattern;
 /**
  * What the Jinja library reads in another way than Python's, said so that it reads the same: the named arguments of
  * {@code namespace(…)} and {@code dict(…)} in brackets, since {@code namespace(last=count - 1)} would be
- * {@code namespace((last=count) - 1)}; a filter for the slice {@code [::-1]}, which it does not know; and
- * a test for {@code == false}, which an empty text would pass.
+ * {@code namespace((last=count) - 1)}; a filter for the slice {@code [::-1]}, which it does not know;
+ * a test for {@code == false}, which an empty text would pass; and no spaces between the beginning of a line and a block or
+ * comment, which are all that Jinja's {@code lstrip_blocks} takes off.
  */
 final class Dialect {
     private static final Pattern CALL = Pattern.compile("\\b(?:namespace|dict)\\(");
@@ -18,6 +19,7 @@ final class Dialect {
 
     private static final Pattern EQUAL_FALSE = Pattern.compile("\\s*==\\s*[Ff]alse\\b");
     private static final Pattern UNEQUAL_FALSE = Pattern.compile("\\s*!=\\s*[Ff]alse\\b");
+    private static final Pattern INDENT = Pattern.compile("(?<![^\\n])[ \\t]+(?=\\{[%#](?!\\+))");
     private static final Pattern TAG = Pattern.compile("\\{%[-+]?\\s*(\\w+)((?:[^%]|%(?!}))*)%}");
     private static final Pattern FILTERED = Pattern.compile(".*\\sin\\s.*\\sif\\s(?!.*\\selse\\s).*", Pattern.DOTALL);
 
@@ -49,7 +51,8 @@ final class Dialect {
     }
 
     static String ofTheLibrary(String template) {
-        String withoutFalse = UNEQUAL_FALSE.matcher(template).replaceAll(" is not " + ExactlyFalse.NAME);
+        String stripped = INDENT.matcher(template).replaceAll("");
+        String withoutFalse = UNEQUAL_FALSE.matcher(stripped).replaceAll(" is not " + ExactlyFalse.NAME);
         withoutFalse = EQUAL_FALSE.matcher(withoutFalse).replaceAll(" is " + ExactlyFalse.NAME);
         return inBrackets(withoutFalse.replace("[::-1]", "|reverse"));
     }

@@ -6,8 +6,8 @@ import java.util.Map;
  * The held-out result of the policy after an iteration.
  *
  * @param artifact {@code iterations/NNNNNN/evaluation.jsonl}
- * @param heldOut what convergence looks at: greedy accuracy, or the mean greedy reward where rewards are not all 0 or 1
- * @param metrics {@code eval/…}
+ * @param heldOut what convergence looks at: the mean of the greedy answers' scores by the judge, without one by the reward
+ * @param metrics {@code eval/…} and {@code objective/kl_initial}
  * @param modelSeconds time in the model; zero where the evaluation was already there
  */
 public record Evaluation(

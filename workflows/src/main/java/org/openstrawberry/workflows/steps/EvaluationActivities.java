@@ -7,8 +7,8 @@ import org.openstrawberry.config.EvaluationSpec;
 @ActivityInterface
 public interface EvaluationActivities {
     /**
-     * Answers every held-out prompt greedily, and sampled at temperature 1 as often as asked, and scores the answers.
-     * Writes {@code evaluation.jsonl}.
+     * Answers every held-out prompt greedily, and sampled at temperature 1 as often as asked, and has the answers scored by
+     * the reward, and by the judge where there is one. Writes {@code evaluation.jsonl}.
      */
     Evaluation evaluate(RunRef run, int iteration, EvaluationSpec evaluation);
 }
