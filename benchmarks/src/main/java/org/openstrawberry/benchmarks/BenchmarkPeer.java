@@ -140,9 +140,7 @@ public final class BenchmarkPeer implements Callable<Integer> {
             }
             say(Map.of("ready", true));
             BufferedReader lines = new BufferedReader(new InputStreamReader(in, StandardCharsets.UTF_8));
-            for (String line = lines.readLine();
-                    line != null && line.strip().equals("go");
-                    line = lines.readLine()) {
+            for (String line = lines.readLine(); line != null && line.strip().equals("go"); line = lines.readLine()) {
                 say(measured(repetition));
             }
         }

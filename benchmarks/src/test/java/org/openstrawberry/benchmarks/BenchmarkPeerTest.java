@@ -29,15 +29,14 @@ class BenchmarkPeerTest {
     private static final int BRANCHES = 2;
     private static final int NEW_TOKENS = 9;
 
-    @TempDir
     private Path folder;
-
     private Path model;
     private Path work;
     private int promptTokens;
 
     @BeforeEach
-    void makeWork() throws IOException {
+    void makeWork(@TempDir Path temporary) throws IOException {
+        folder = temporary;
         ShippedRuns.copyTo("letter-count", folder);
         model = folder.resolve("letter-count/base");
         List<Work.Prompt> prompts = new ArrayList<>();
@@ -104,12 +103,8 @@ class BenchmarkPeerTest {
         int[][] group = {{3, 5, 7}, {2, 4, 6}, {2, 3, 5}, {2, 4, 5}};
         Work ranked = new Work(List.of(new Work.Prompt("a", new int[] {1})), new int[][][] {group});
 
-        assertThat(ranked.pairs())
-                .extracting(pair -> pair.chosenIds())
-                .containsExactly(group[1], group[3]);
-        assertThat(ranked.pairs())
-                .extracting(pair -> pair.rejectedIds())
-                .containsExactly(group[2], group[0]);
+        assertThat(ranked.pairs()).extracting(pair -> pair.chosenIds()).containsExactly(group[1], group[3]);
+        assertThat(ranked.pairs()).extracting(pair -> pair.rejectedIds()).containsExactly(group[2], group[0]);
     }
 
     /** The lines of two repetitions. */
