@@ -60,7 +60,7 @@ final class Gate extends WorkerInterceptorBase {
         return Map.copyOf(seconds);
     }
 
-    /** Whoever waits is told; nothing more is measured. */
+    /** Whoever waits is told, and nothing more is let through. */
     synchronized void fail(String why) {
         failure = why;
         notifyAll();
@@ -137,8 +137,11 @@ final class Gate extends WorkerInterceptorBase {
 
     /** Whether the iteration may go on; otherwise some time has passed. */
     private synchronized boolean waited(int iteration) throws InterruptedException {
-        if (iteration > allowed) {
+        if (iteration > allowed && failure.isEmpty()) {
             wait(HEARTBEAT.toMillis());
+        }
+        if (!failure.isEmpty()) {
+            throw new CancellationException(failure);
         }
         return iteration <= allowed;
     }
