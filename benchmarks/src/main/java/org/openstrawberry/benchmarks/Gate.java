@@ -1,17 +1,17 @@
 package org.openstrawberry.benchmarks;
 
-import io.temporal.activity.Activity;
 import io.temporal.activity.ActivityExecutionContext;
 import io.temporal.common.interceptors.ActivityInboundCallsInterceptor;
 import io.temporal.common.interceptors.ActivityInboundCallsInterceptorBase;
 import io.temporal.common.interceptors.WorkerInterceptorBase;
+import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CancellationException;
-import java.util.concurrent.Semaphore;
-import java.util.concurrent.TimeUnit;
 import org.openstrawberry.workflows.steps.Pairs;
 import org.openstrawberry.workflows.steps.Step;
+import org.openstrawberry.workflows.steps.ThoughtActivities.ThoughtRequest;
 import org.openstrawberry.workflows.steps.Thoughts;
 
 /**
@@ -19,11 +19,14 @@ import org.openstrawberry.workflows.steps.Thoughts;
  * of metrics, the next prompts, and every task and file in between.
  */
 final class Gate extends WorkerInterceptorBase {
-    private final Semaphore arrived = new Semaphore(0);
-    private final Semaphore open = new Semaphore(0);
+    private static final Duration HEARTBEAT = Duration.ofSeconds(2);
+    private static final Set<String> PARTS = Set.of("generate", "score", "train");
+
     private final int tokens;
     private final int pairs;
     private final Map<String, Double> seconds = new LinkedHashMap<>();
+    private int arrived;
+    private int allowed;
     private String failure = "";
 
     /**
@@ -36,43 +39,35 @@ final class Gate extends WorkerInterceptorBase {
     }
 
     /** Waits until the run stands at the gate. */
-    void await() throws InterruptedException {
-        arrived.acquire();
-        requireGood();
+    synchronized void await() throws InterruptedException {
+        while (arrived == allowed && failure.isEmpty()) {
+            wait();
+        }
+        if (!failure.isEmpty()) {
+            throw new IllegalStateException(failure);
+        }
     }
 
     /** Lets one iteration through and waits for its end; its parts in seconds. */
-    Map<String, Double> iteration() throws InterruptedException {
-        synchronized (seconds) {
-            seconds.clear();
-        }
-        open.release();
+    synchronized Map<String, Double> iteration() throws InterruptedException {
+        seconds.clear();
+        allowed = arrived;
+        notifyAll();
         await();
-        synchronized (seconds) {
-            return Map.copyOf(seconds);
+        if (!seconds.keySet().containsAll(PARTS)) {
+            throw new IllegalStateException("an iteration had the parts " + seconds.keySet() + ", expected " + PARTS);
         }
+        return Map.copyOf(seconds);
     }
 
-    /** Whoever waits is told; nothing more goes through. */
-    void fail(String why) {
-        synchronized (seconds) {
-            failure = why;
-        }
-        arrived.release();
+    /** Whoever waits is told, and nothing more is let through. */
+    synchronized void fail(String why) {
+        failure = why;
+        notifyAll();
     }
 
-    private void requireGood() {
-        synchronized (seconds) {
-            if (!failure.isEmpty()) {
-                throw new IllegalStateException(failure);
-            }
-        }
-    }
-
-    private void took(String part, double time) {
-        synchronized (seconds) {
-            seconds.merge(part, time, Double::sum);
-        }
+    private synchronized void took(String part, double time) {
+        seconds.merge(part, time, Double::sum);
     }
 
     private void require(String what, long found, long expected) {
@@ -85,17 +80,19 @@ final class Gate extends WorkerInterceptorBase {
     public ActivityInboundCallsInterceptor interceptActivity(ActivityInboundCallsInterceptor next) {
         return new ActivityInboundCallsInterceptorBase(next) {
             private String step = "";
+            private Runnable heartbeat = () -> {};
 
             @Override
             public void init(ActivityExecutionContext context) {
                 step = context.getInfo().getActivityType();
+                heartbeat = () -> context.heartbeat(null);
                 super.init(context);
             }
 
             @Override
             public ActivityOutput execute(ActivityInput input) {
-                if (step.equals("Generate")) {
-                    hold();
+                if (input.getArguments().length > 0 && input.getArguments()[0] instanceof ThoughtRequest request) {
+                    hold(request.prompts().iteration(), heartbeat);
                 }
                 long start = System.nanoTime();
                 ActivityOutput output = super.execute(input);
@@ -118,15 +115,34 @@ final class Gate extends WorkerInterceptorBase {
         };
     }
 
-    private void hold() {
-        arrived.release();
+    /** An attempt that follows another one at the same iteration arrives but once, and waits for the same. */
+    private void hold(int iteration, Runnable heartbeat) {
+        arrive(iteration);
         try {
-            while (!open.tryAcquire(2, TimeUnit.SECONDS)) {
-                Activity.getExecutionContext().heartbeat(null);
+            while (!waited(iteration)) {
+                heartbeat.run();
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new CancellationException("the benchmark has ended");
         }
+    }
+
+    private synchronized void arrive(int iteration) {
+        if (iteration > arrived) {
+            arrived = iteration;
+            notifyAll();
+        }
+    }
+
+    /** Whether the iteration may go on; otherwise some time has passed. */
+    private synchronized boolean waited(int iteration) throws InterruptedException {
+        if (iteration > allowed && failure.isEmpty()) {
+            wait(HEARTBEAT.toMillis());
+        }
+        if (!failure.isEmpty()) {
+            throw new CancellationException(failure);
+        }
+        return iteration <= allowed;
     }
 }

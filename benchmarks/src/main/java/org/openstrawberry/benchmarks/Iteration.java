@@ -106,6 +106,7 @@ final class Iteration implements Repetition {
     public void close() throws Exception {
         try (server) {
             run.stopNow();
+            gate.fail("the benchmark has ended");
             workers.close();
             rewards.close();
             tensors.close();

@@ -29,15 +29,14 @@ class BenchmarkPeerTest {
     private static final int BRANCHES = 2;
     private static final int NEW_TOKENS = 9;
 
-    @TempDir
     private Path folder;
-
     private Path model;
     private Path work;
     private int promptTokens;
 
     @BeforeEach
-    void makeWork() throws IOException {
+    void makeWork(@TempDir Path temporary) throws IOException {
+        folder = temporary;
         ShippedRuns.copyTo("letter-count", folder);
         model = folder.resolve("letter-count/base");
         List<Work.Prompt> prompts = new ArrayList<>();
