@@ -1,6 +1,7 @@
 package org.openstrawberry.worker;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.ndarray.NDManager;
 import java.io.IOException;
@@ -11,12 +12,19 @@ import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.openstrawberry.activities.lines.PairLine;
+import org.openstrawberry.activities.policy.StepFile;
 import org.openstrawberry.activities.store.DurableFiles;
+import org.openstrawberry.activities.store.Json;
 import org.openstrawberry.model.Torch;
 import org.openstrawberry.model.adapter.Adapter;
 import org.openstrawberry.model.pretrained.AdapterDirectory;
 import org.openstrawberry.model.pretrained.ModelDirectory;
 import org.openstrawberry.model.pretrained.Weights;
+import org.openstrawberry.model.training.LogProbs;
+import org.openstrawberry.model.training.PairLogProbs;
+import org.openstrawberry.model.training.Sequence;
+import org.openstrawberry.model.transformer.Decoder;
 import org.openstrawberry.worker.TrainCommandTest.Said;
 
 /** A run that trains adapters. */
@@ -67,6 +75,28 @@ class LoraRunTest {
         }
         assertThat(Files.exists(run.directory("run").resolve("checkpoints/000006/policy.safetensors")))
                 .isFalse();
+    }
+
+    /** The second step's reference, which the third is the first to refresh; its policy has learnt something by then. */
+    @Test
+    void theReferenceIsTheBaseWithoutAdaptersUntilItsFirstRefresh() throws IOException {
+        train("run", "until.iterations=2");
+        Path iteration = run.directory("run").resolve("iterations/000002");
+        List<Sequence> chosen = Json.readLines(iteration.resolve("pairs.jsonl"), PairLine.class).stream()
+                .map(pair -> new Sequence(pair.promptIds(), pair.chosenIds()))
+                .toList();
+
+        List<PairLogProbs> found = Json.read(iteration.resolve("step.json"), StepFile.class)
+                .logps()
+                .orElseThrow();
+
+        try (NDManager memory = Torch.start(1, "cpu")) {
+            ModelDirectory base = ModelDirectory.open(run.directory("run").resolve("policy/base"));
+            double[] expected = new LogProbs(new Decoder(base.config())).sums(base.load(memory), chosen, 1_000);
+            assertThat(found.stream().mapToDouble(PairLogProbs::referenceChosen).toArray())
+                    .containsExactly(expected, within(1e-4));
+        }
+        assertThat(found).anyMatch(pair -> Math.abs(pair.policyChosen() - pair.referenceChosen()) > 1e-2);
     }
 
     @Test
