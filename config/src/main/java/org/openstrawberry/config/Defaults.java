@@ -28,7 +28,12 @@ final class Defaults {
         }
         if (complete.at("model").orElse(null) instanceof Setting.Block model
                 && model.at("lora").orElse(null) instanceof Setting.Block lora) {
-            complete = complete.with("model", model.with("lora", laidUnder(lora, blocks, "lora")));
+            boolean fresh = lora.at("from")
+                    .map(Setting::json)
+                    .filter(JsonNode::isTextual)
+                    .isEmpty();
+            complete =
+                    complete.with("model", model.with("lora", laidUnder(lora, blocks, fresh ? "lora" : "lora-from")));
         }
         if (complete.at("reward").orElse(null) instanceof Setting.Block reward) {
             complete = complete.with("reward", reward(reward, blocks));

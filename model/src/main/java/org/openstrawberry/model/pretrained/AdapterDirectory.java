@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
@@ -42,14 +43,18 @@ public final class AdapterDirectory {
             "trainable_token_indices",
             "alora_invocation_tokens");
 
+    private static final Pattern CHANGES_BASE = Pattern.compile("(pissa|olora|corda|loftq|lora_ga).*");
+
     private final Path path;
     private final ModelConfig model;
     private final LoraConfig config;
+    private final Optional<String> base;
 
-    private AdapterDirectory(Path path, ModelConfig model, LoraConfig config) {
+    private AdapterDirectory(Path path, ModelConfig model, LoraConfig config, Optional<String> base) {
         this.path = path;
         this.model = model;
         this.config = config;
+        this.base = base;
     }
 
     /**
@@ -72,6 +77,13 @@ public final class AdapterDirectory {
                 throw file.wrong(key, "false: it is not supported");
             }
         }
+        // The weights that such an adapter stands on are not those of the model that it was made from.
+        if (file.value("init_lora_weights")
+                .filter(value -> value.isTextual()
+                        && CHANGES_BASE.matcher(value.asText()).matches())
+                .isPresent()) {
+            throw file.wrong("init_lora_weights", "true: adapters that change their base are not supported");
+        }
         for (String key : UNSUPPORTED_VALUES) {
             if (file.value(key)
                     .filter(value -> !value.isEmpty() || value.isValueNode())
@@ -84,7 +96,7 @@ public final class AdapterDirectory {
                 file.positive("lora_alpha"),
                 file.flag("use_rslora", false),
                 targets(file, model));
-        AdapterDirectory directory = new AdapterDirectory(path, model, config);
+        AdapterDirectory directory = new AdapterDirectory(path, model, config, file.text("base_model_name_or_path"));
         try {
             directory.checkTensors(config.tensorShapes(model));
         } catch (IllegalArgumentException e) {
@@ -138,6 +150,16 @@ public final class AdapterDirectory {
                 }
             });
         }
+    }
+
+    /** Where the files are. */
+    public Path path() {
+        return path;
+    }
+
+    /** What the adapters say they were made for: a directory, or the name of a model. */
+    public Optional<String> base() {
+        return base;
     }
 
     /** Rank, scale and targets. */

@@ -170,6 +170,16 @@ class AdapterTest {
                 "\"q_proj\",",
                 "\"k_proj\",",
                 "tensors are missing: base_model.model.model.layers.0.self_attn.k");
+        refused(
+                folder,
+                "\"v_proj\"",
+                "\"q_proj\"",
+                "found tensors that do not belong here: base_model.model.model.layers.0.self_attn.v_proj.lora_A");
+        refused(
+                folder,
+                "\"init_lora_weights\": true",
+                "\"init_lora_weights\": \"pissa_niter_16\"",
+                "init_lora_weights: found \"pissa_niter_16\", expected true");
         refused(folder, "\"q_proj\",", "\"qqq\",", "target_modules: target \"qqq\" is no linear layer");
     }
 
