@@ -26,19 +26,25 @@ final class Defaults {
         if (complete.at("warmup").orElse(null) instanceof Setting.Block warmup) {
             complete = complete.with("warmup", laidUnder(warmup, blocks, "warmup"));
         }
-        if (complete.at("model").orElse(null) instanceof Setting.Block model
-                && model.at("lora").orElse(null) instanceof Setting.Block lora) {
-            boolean fresh = lora.at("from")
-                    .map(Setting::json)
-                    .filter(JsonNode::isTextual)
-                    .isEmpty();
-            complete =
-                    complete.with("model", model.with("lora", laidUnder(lora, blocks, fresh ? "lora" : "lora-from")));
+        if (complete.at("model").orElse(null) instanceof Setting.Block model) {
+            complete = complete.with("model", withAdapters(model));
         }
         if (complete.at("reward").orElse(null) instanceof Setting.Block reward) {
             complete = complete.with("reward", reward(reward, blocks));
         }
         return complete;
+    }
+
+    /** Lays the defaults of adapters under those that a block has, if it has any. */
+    static Setting.Block withAdapters(Setting.Block block) {
+        if (block.at("lora").orElse(null) instanceof Setting.Block lora) {
+            boolean fresh = lora.at("from")
+                    .map(Setting::json)
+                    .filter(JsonNode::isTextual)
+                    .isEmpty();
+            return block.with("lora", laidUnder(lora, load(BLOCKS), fresh ? "lora" : "lora-from"));
+        }
+        return block;
     }
 
     private static Setting.Block reward(Setting.Block reward, Setting.Block blocks) {

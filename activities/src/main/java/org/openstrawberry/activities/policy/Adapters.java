@@ -18,6 +18,8 @@ import org.openstrawberry.model.pretrained.Weights;
 
 /** The adapters that a run trains, if it trains adapters. */
 public final class Adapters {
+    private static final String KEY = "model.lora";
+
     private Adapters() {}
 
     /**
@@ -91,25 +93,35 @@ public final class Adapters {
             agree(from, "alpha", spec.alpha(), found.alpha());
             agree(from, "rank-stabilized", spec.rankStabilized(), found.rankStabilised());
             spec.targets()
-                    .filter(targets ->
-                            !layers(new LoraConfig(1, 1, false, targets), model).equals(layers(found, model)))
+                    .filter(targets -> !layers(new LoraConfig(1, 1, false, targets), model, KEY)
+                            .equals(layers(found, model, KEY)))
                     .ifPresent(targets -> agree(from, "targets", spec.targets(), found.targets()));
             return found;
         }
+        return fresh(spec, model, KEY);
+    }
+
+    /**
+     * Adapters that begin fresh.
+     *
+     * @param key of the settings
+     * @throws InvalidInputException if a target is no layer of the model
+     */
+    public static LoraConfig fresh(LoraSpec spec, ModelConfig model, String key) {
         LoraConfig fresh = new LoraConfig(
                 spec.rank().orElseThrow(),
                 spec.alpha().orElseThrow(),
                 spec.rankStabilized().orElseThrow(),
                 spec.targets().orElseThrow());
-        layers(fresh, model);
+        layers(fresh, model, key);
         return fresh;
     }
 
-    private static Set<String> layers(LoraConfig config, ModelConfig model) {
+    private static Set<String> layers(LoraConfig config, ModelConfig model, String key) {
         try {
             return new LinkedHashSet<>(config.layers(model));
         } catch (IllegalArgumentException e) {
-            throw new InvalidInputException("model.lora.targets: " + e.getMessage(), e);
+            throw new InvalidInputException(key + ".targets: " + e.getMessage(), e);
         }
     }
 

@@ -34,7 +34,6 @@ public final class AdapterDirectory {
     private static final List<String> UNSUPPORTED_VALUES = List.of(
             "alpha_pattern",
             "rank_pattern",
-            "modules_to_save",
             "layers_to_transform",
             "layers_pattern",
             "layer_replication",
@@ -43,6 +42,8 @@ public final class AdapterDirectory {
             "trainable_token_indices",
             "alora_invocation_tokens");
 
+    private static final String HEAD = TensorNames.SCORE.replace(".weight", "");
+    private static final List<String> HEADS = List.of("classifier", HEAD);
     private static final Pattern CHANGES_BASE = Pattern.compile("(pissa|olora|corda|loftq|lora_ga).*");
 
     private final Path path;
@@ -95,7 +96,8 @@ public final class AdapterDirectory {
                 file.positiveInt("r"),
                 file.positive("lora_alpha"),
                 file.flag("use_rslora", false),
-                targets(file, model));
+                targets(file, model),
+                savesHead(file, model));
         AdapterDirectory directory = new AdapterDirectory(path, model, config, file.text("base_model_name_or_path"));
         try {
             directory.checkTensors(config.tensorShapes(model));
@@ -103,6 +105,19 @@ public final class AdapterDirectory {
             throw new InvalidInputException(file.path() + ": target_modules: " + e.getMessage(), e);
         }
         return directory;
+    }
+
+    /** PEFT stores the head of a sequence classifier, whatever it is named: it lists all names that one may have. */
+    private static boolean savesHead(JsonObject file, ModelConfig model) {
+        List<String> saved = new ArrayList<>();
+        file.value("modules_to_save").ifPresent(modules -> modules.forEach(module -> saved.add(module.asText())));
+        if (saved.isEmpty()) {
+            return false;
+        }
+        if (!model.classifies() || !HEADS.containsAll(saved) || !saved.contains(HEAD)) {
+            throw file.wrong("modules_to_save", model.classifies() ? "none or " + HEADS : "none: it is not supported");
+        }
+        return true;
     }
 
     /** A list of names, or a regular expression for whole names. */
@@ -200,6 +215,9 @@ public final class AdapterDirectory {
         root.put("inference_mode", true);
         root.put("lora_alpha", config.alpha());
         root.put("lora_dropout", 0.0);
+        if (config.head()) {
+            HEADS.forEach(root.putArray("modules_to_save")::add);
+        }
         root.put("peft_type", "LORA");
         root.put("r", config.rank());
         if (config.targets().equals(List.of(LoraConfig.ALL_LINEAR))) {
