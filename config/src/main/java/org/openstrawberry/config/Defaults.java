@@ -26,9 +26,8 @@ final class Defaults {
         if (complete.at("warmup").orElse(null) instanceof Setting.Block warmup) {
             complete = complete.with("warmup", laidUnder(warmup, blocks, "warmup"));
         }
-        if (complete.at("model").orElse(null) instanceof Setting.Block model
-                && model.at("lora").orElse(null) instanceof Setting.Block lora) {
-            complete = complete.with("model", model.with("lora", laidUnder(lora, blocks, "lora")));
+        if (complete.at("model").orElse(null) instanceof Setting.Block model) {
+            complete = complete.with("model", withAdapters(model));
         }
         if (complete.at("reward").orElse(null) instanceof Setting.Block reward) {
             complete = complete.with("reward", reward(reward, blocks));
@@ -39,6 +38,18 @@ final class Defaults {
             complete = complete.with("evaluation", evaluation.with("reward", whole));
         }
         return complete;
+    }
+
+    /** Lays the defaults of adapters under those that a block has, if it has any. */
+    static Setting.Block withAdapters(Setting.Block block) {
+        if (block.at("lora").orElse(null) instanceof Setting.Block lora) {
+            boolean fresh = lora.at("from")
+                    .map(Setting::json)
+                    .filter(JsonNode::isTextual)
+                    .isEmpty();
+            return block.with("lora", laidUnder(lora, load(BLOCKS), fresh ? "lora" : "lora-from"));
+        }
+        return block;
     }
 
     private static Setting.Block reward(Setting.Block reward, Setting.Block blocks) {

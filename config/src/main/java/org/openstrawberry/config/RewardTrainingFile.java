@@ -30,6 +30,7 @@ public final class RewardTrainingFile {
         for (Setting.Block option : RunFile.overlay("--set", options)) {
             complete = complete.overlaidBy(option);
         }
+        complete = Defaults.withAdapters(complete);
         Schema.check(RewardTrainingSpec.class, complete, "--set");
         ObjectNode json = (ObjectNode) complete.json();
         if (json.path(HELD_OUT).isTextual() && !json.path(HELD_OUT).textValue().isBlank()) {

@@ -41,6 +41,7 @@ public final class RunFile {
     /** The settings that are paths, by key; {@code *} is any name. */
     static final List<String> PATHS = List.of(
             "model.policy",
+            "model.lora.from",
             "warmup.data",
             "data.prompts",
             "data.held-out",

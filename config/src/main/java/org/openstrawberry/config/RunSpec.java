@@ -57,6 +57,12 @@ public record RunSpec(
                     "can't be soft with model.lora: a mean of adapters is not the mean of the models",
                     "model.lora");
         }
+        if (warmup.isPresent() && model.lora().flatMap(LoraSpec::from).isPresent()) {
+            throw new SettingException(
+                    "model.lora.from",
+                    "can't be set with a warmup, which would change the weights that the adapters stand on",
+                    "warmup");
+        }
         if (evaluation.reward().isEmpty()) {
             refuseComparisons(data, reward);
         }

@@ -152,7 +152,7 @@ final class Schema {
         if (type.isEnum()) {
             return json.isTextual() && constants(type).contains(json.textValue());
         }
-        return type == String.class ? json.isTextual() : type == boolean.class && json.isBoolean();
+        return type == String.class ? json.isTextual() : isFlag(type) && json.isBoolean();
     }
 
     private static boolean inRange(Class<?> type, JsonNode json) {
@@ -346,6 +346,10 @@ final class Schema {
 
     private static boolean isWhole(Class<?> type) {
         return type == int.class || type == Integer.class || type == long.class;
+    }
+
+    private static boolean isFlag(Class<?> type) {
+        return type == boolean.class || type == Boolean.class;
     }
 
     private static boolean isReal(Class<?> type) {

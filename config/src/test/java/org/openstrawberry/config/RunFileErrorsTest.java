@@ -196,6 +196,8 @@ class RunFileErrorsTest {
                 arguments("data.prompts=\"\\0\"", "data.prompts: expected a path, found \"\\u0000\""),
                 arguments("model.device=gpu", "model.device: must be cpu, cuda or cuda:N, found \"gpu\""),
                 arguments("model.threads=0", "model.threads: must be at least 1, found 0"),
+                arguments("model.lora={rank: null}", "model.lora.rank: must be set where lora.from is not, found null"),
+                arguments("model.lora={from: ' '}", "model.lora.from: must be a text that is not empty, found \" \""),
                 arguments("model.lora.dropout=0.1", "model.lora.dropout: must be 0, found 0.1"),
                 arguments(
                         "model.lora={targets: []}", "model.lora.targets: must be at least one layer's name, found []"),

@@ -137,6 +137,22 @@ class RunFileTest {
     }
 
     @Test
+    void adaptersThatGoOnFromOthersHaveNoDefaultsOfTheirOwn() throws IOException {
+        LoraSpec fresh = read(SMALLEST, "model.lora={rank: 4}").model().lora().orElseThrow();
+        assertThat(fresh.rank()).contains(4);
+        assertThat(fresh.targets()).contains(List.of("all-linear"));
+
+        LoraSpec goesOn = read(SMALLEST, "model.lora={from: mine, alpha: 8}")
+                .model()
+                .lora()
+                .orElseThrow();
+        assertThat(goesOn.from()).contains(Path.of("mine").toAbsolutePath().toString());
+        assertThat(goesOn.rank()).isEmpty();
+        assertThat(goesOn.targets()).isEmpty();
+        assertThat(goesOn.alpha()).contains(8.0);
+    }
+
+    @Test
     void numbersMayBeWrittenInEveryUsualWay() throws IOException {
         for (String number : List.of("1e-3", "1.0e-3", "1E-3", "0.001", ".001", "1.0E-03")) {
             assertThat(read(SMALLEST + "optimizer: { learning-rate: " + number + " }\n")

@@ -107,7 +107,7 @@ class RunSpecTest {
                         "cuda:1",
                         3,
                         true,
-                        Optional.of(new LoraSpec(8, 16, true, List.of("q_proj", "v_proj"), 0))),
+                        Optional.of(LoraSpec.fresh(8, 16, true, List.of("q_proj", "v_proj")))),
                 Optional.of(new WarmupSpec(
                         "/data/warmup.jsonl", 800, 64, 1e-3, List.of(0.9, 0.98), 0.01, 1, CONSTANT, 8192, 100)),
                 DataSpec.of("/data/train.jsonl", Optional.of("/data/heldout.jsonl"), "question"),

@@ -33,6 +33,26 @@ class ShippedRunsTest {
     }
 
     @Test
+    void everyRunFileThatIsThereIsReadAndTheFilesThatItNamesAreThere() throws IOException {
+        List<String> runFiles = filesBelow(CHECKOUT).stream()
+                .filter(file -> file.endsWith(".yaml"))
+                .toList();
+        assertThat(runFiles).contains("letter-count.yaml", "letter-count/reward-model.yaml");
+        for (String file : runFiles) {
+            RunSpec spec = RunFile.read(CHECKOUT.resolve(file), List.of());
+
+            assertThat(Path.of(spec.model().policy())).as(file).isDirectory();
+            assertThat(Path.of(spec.data().prompts())).as(file).isRegularFile();
+            spec.data()
+                    .heldOut()
+                    .ifPresent(heldOut -> assertThat(Path.of(heldOut)).as(file).isRegularFile());
+            spec.warmup()
+                    .ifPresent(warmup ->
+                            assertThat(Path.of(warmup.data())).as(file).isRegularFile());
+        }
+    }
+
+    @Test
     void aRunIsCopiedByteForByte() throws IOException {
         Path target = folder.resolve("a/b");
 

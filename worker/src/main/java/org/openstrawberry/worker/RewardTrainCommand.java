@@ -197,8 +197,10 @@ final class RewardTrainCommand implements Callable<Integer> {
             return Main.INTERRUPTED;
         }
         Exported exported = result.get();
-        System.out.println("Done: " + line(exported.steps(), exported.steps(), exported.metrics()));
-        System.out.println("The reward model is in " + exported.model());
+        boolean done = exported.steps() >= exported.of();
+        System.out.println((done ? "Done: " : "Stopped: ") + line(exported.steps(), exported.of(), exported.metrics()));
+        System.out.println("The reward model is in " + exported.model()
+                + (done ? "" : ". The same command goes on to the last step."));
         return 0;
     }
 

@@ -7,6 +7,7 @@ import io.temporal.client.WorkflowNotFoundException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
+import org.openstrawberry.activities.rewardmodel.RewardTrainingRun;
 import org.openstrawberry.activities.run.RunSetup;
 import org.openstrawberry.activities.store.RunLayout;
 import org.openstrawberry.config.InvalidInputException;
@@ -34,13 +35,24 @@ abstract class RunCommand implements Callable<Integer> {
     public Integer call() throws Exception {
         refuseEmbedded();
         try (Strawberry temporal = server.connect()) {
-            return run(temporal.attach(id));
+            RunHandle run = temporal.attach(id);
+            if (!steersRewardTraining() && run.trainsRewardModel()) {
+                throw new InvalidInputException(
+                        id + ": is the training of a reward model, which the command that started it shows; expected a"
+                                + " run of online DPO (only show, pause, resume and stop are for both)");
+            }
+            return run(run);
         } catch (WorkflowNotFoundException e) {
             throw new InvalidInputException(id + ": no run of that id is running on this server", e);
         }
     }
 
     abstract int run(RunHandle run) throws Exception;
+
+    /** Whether the command is also for the training of a reward model. */
+    boolean steersRewardTraining() {
+        return false;
+    }
 
     String id() {
         return id;
@@ -53,7 +65,7 @@ abstract class RunCommand implements Callable<Integer> {
 
     private void refuseEmbedded() {
         Path directory = Path.of(id);
-        if (Files.exists(directory.resolve(RunLayout.RUN_FILE))
+        if ((Files.exists(directory.resolve(RunLayout.RUN_FILE)) || RewardTrainingRun.isOne(directory))
                 && RunSetup.serverOf(directory).isEmpty()) {
             throw new InvalidInputException(directory
                     + ": is an embedded run, whose server lives in its own process; expected the id of a run that was"

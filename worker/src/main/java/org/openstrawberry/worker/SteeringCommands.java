@@ -50,6 +50,11 @@ final class SteeringCommands {
     @Command(name = "show", mixinStandardHelpOptions = true, description = "Show where a run stands.")
     static final class Show extends RunCommand {
         @Override
+        boolean steersRewardTraining() {
+            return true;
+        }
+
+        @Override
         int run(RunHandle run) throws Exception {
             Progress progress = run.progress();
             String metrics = progress.last()
@@ -77,6 +82,11 @@ final class SteeringCommands {
             description = "Finish the iteration under way, checkpoint, and wait.")
     static final class Pause extends RunCommand {
         @Override
+        boolean steersRewardTraining() {
+            return true;
+        }
+
+        @Override
         int run(RunHandle run) throws Exception {
             run.pause();
             print(run.progress(), id() + ": pausing");
@@ -91,11 +101,20 @@ final class SteeringCommands {
             description = "Go on after a pause; or with a run that failed or was stopped, once the cause is mended.")
     static final class Resume extends RunCommand {
         @Override
+        boolean steersRewardTraining() {
+            return true;
+        }
+
+        @Override
         int run(RunHandle run) throws Exception {
             RunHandle resumed = run;
             try {
                 run.resume();
             } catch (WorkflowNotFoundException e) {
+                if (run.trainsRewardModel()) {
+                    throw new InvalidInputException(
+                            id() + ": has ended; the reward train command that started it goes on with it", e);
+                }
                 resumed = run.restart();
             }
             print(resumed.progress(), id() + ": going on");
@@ -111,6 +130,11 @@ final class SteeringCommands {
     static final class Stop extends RunCommand {
         @Option(names = "--now", description = "End at once, in the middle of a step; ./strawberry resume goes on.")
         private boolean now;
+
+        @Override
+        boolean steersRewardTraining() {
+            return true;
+        }
 
         @Override
         int run(RunHandle run) throws Exception {

@@ -57,9 +57,9 @@ class KillTest {
         assertThat(start("killed").waitFor()).isZero();
 
         assertThat(run.outcome("killed")).isEqualTo(run.outcome("undisturbed"));
+        assertThat(run.optimizer("killed")).isEqualTo(run.optimizer("undisturbed"));
         assertThat(sequences("killed")).hasSize(6 * 6 * 6).doesNotHaveDuplicates();
-        assertThat(Files.readAllLines(run.directory("killed").resolve("metrics.jsonl")))
-                .hasSize(7);
+        assertThat(run.metrics("killed")).hasSize(7).isEqualTo(run.metrics("undisturbed"));
     }
 
     private Process start(String name) throws IOException {

@@ -2,8 +2,10 @@ package org.openstrawberry.worker;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import ai.djl.ndarray.NDManager;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -18,7 +20,11 @@ import org.junit.jupiter.api.io.TempDir;
 import org.openstrawberry.activities.store.DurableFiles;
 import org.openstrawberry.activities.store.Hashes;
 import org.openstrawberry.config.ShippedRuns;
+import org.openstrawberry.model.Torch;
+import org.openstrawberry.model.adapter.Adapter;
+import org.openstrawberry.model.pretrained.AdapterDirectory;
 import org.openstrawberry.model.pretrained.ModelDirectory;
+import org.openstrawberry.model.pretrained.Weights;
 import org.openstrawberry.worker.TrainCommandTest.Said;
 
 /** Reward models trained in this process, by the command line. */
@@ -105,6 +111,100 @@ class RewardTrainCommandTest {
     }
 
     @Test
+    void anyOptimiserGoesOnFromItsCheckpointWithTheSameBytes() throws IOException {
+        for (String[] optimizer : new String[][] {
+            {"optimizer=sgd", "learning-rate=0.1", "weight-decay=0.01", "decay=all"},
+            {"optimizer=rmsprop", "momentum=0.5", "alpha=0.9", "learning-rate=1e-4"}
+        }) {
+            String name = optimizer[0].replace("optimizer=", "");
+            assertThat(train(name, optimizer).code()).isZero();
+            Map<String, String> whole = outcome(name);
+            List<JsonNode> rows = rows(name);
+            assertThat(rows.get(30).get("loss").doubleValue())
+                    .as(name)
+                    .isLessThan(rows.get(1).get("loss").doubleValue());
+
+            Path run = folder.resolve("run-" + name);
+            Files.delete(run.resolve("result.json"));
+            DurableFiles.deleteFolder(run.resolve("checkpoints/000030"));
+            Said said = train(name, optimizer);
+
+            assertThat(said.code()).as(said.err()).isZero();
+            assertThat(outcome(name)).as(name).isEqualTo(whole);
+        }
+    }
+
+    /** The head is fresh, so it has to be trained whole; all else but what is adapted stays the base's. */
+    @Test
+    void adaptersAreTrainedBesideTheHeadAndMergedIntoTheModel() throws IOException {
+        String[] settings = {"lora={rank: 4, targets: [q_proj, down_proj]}", "learning-rate=1e-2"};
+        Said said = train("model", settings);
+        assertThat(said.code()).as(said.err()).isZero();
+        Map<String, String> whole = outcome("model");
+        assertThat(rows("model").get(30).get("eval_accuracy").doubleValue()).isGreaterThan(0.9);
+        Path run = folder.resolve("run-model");
+        assertThat(run.resolve("checkpoints/000030/adapter.safetensors")).exists();
+        assertThat(run.resolve("checkpoints/000030/model.safetensors")).doesNotExist();
+
+        Files.delete(run.resolve("result.json"));
+        DurableFiles.deleteFolder(run.resolve("checkpoints/000030"));
+        assertThat(train("model", settings).code()).isZero();
+        assertThat(outcome("model")).isEqualTo(whole);
+
+        try (NDManager memory = Torch.start(1, "cpu")) {
+            ModelDirectory untrained = ModelDirectory.openClassifier(run.resolve("base"));
+            AdapterDirectory adapters = AdapterDirectory.open(folder.resolve("model/adapter"), untrained.config());
+            assertThat(adapters.config().head()).isTrue();
+            assertThat(adapters.base())
+                    .contains(folder.resolve("letter-count/base").toString());
+            Weights before = untrained.load(memory);
+            Weights after =
+                    ModelDirectory.openClassifier(folder.resolve("model")).load(memory);
+            Weights merged =
+                    new Adapter(adapters.config(), untrained.config()).merged(before, adapters.load(memory), memory);
+            List<String> changed = new ArrayList<>();
+            for (String name : after.names()) {
+                float[] now = after.get(name).toFloatArray();
+                assertThat(merged.get(name).toFloatArray()).as(name).isEqualTo(now);
+                if (!Arrays.equals(now, before.get(name).toFloatArray())) {
+                    changed.add(name);
+                }
+            }
+            assertThat(changed)
+                    .contains("score.weight")
+                    .allMatch(name -> name.matches("score\\.weight|.*\\.(q_proj|down_proj)\\.weight"));
+        }
+    }
+
+    /** As a training leaves it that was told to stop after its second checkpoint. */
+    @Test
+    void aStoppedTrainingGoesOnToItsLastStep() throws IOException {
+        train("whole");
+        train("stopped");
+        Path run = folder.resolve("run-stopped");
+        DurableFiles.deleteFolder(run.resolve("checkpoints/000030"));
+        Path result = run.resolve("result.json");
+        Files.writeString(result, Files.readString(result).replace("\"steps\":30", "\"steps\":24"));
+
+        Said said = train("stopped");
+
+        assertThat(said.code()).as(said.err()).isZero();
+        assertThat(said.out()).contains("Done: step 30/30");
+        assertThat(outcome("stopped")).isEqualTo(outcome("whole"));
+    }
+
+    @Test
+    void settingsOfATrainingThatAnEarlierVersionBeganAreTheSame() throws IOException {
+        train("model");
+        Path settings = folder.resolve("run-model/reward-training.json");
+        ObjectNode json = (ObjectNode) new ObjectMapper().readTree(settings.toFile());
+        json.remove(List.of("optimizer", "epsilon", "momentum", "decay", "alpha", "lora"));
+        Files.writeString(settings, json.toString());
+
+        assertThat(train("model").out()).contains("The training is finished: 30 steps");
+    }
+
+    @Test
     void aFinishedTrainingSaysSoAndOtherSettingsAreRefused() throws IOException {
         train("model");
         Map<String, String> before = outcome("model");
@@ -129,6 +229,10 @@ class RewardTrainCommandTest {
         assertRefused(train("model", "batch=0"), "--set batch=0: batch: must be at least 1, found 0");
         assertRefused(train("model", "epochs=2"), "epochs: can't be set beside steps, found 2");
         assertRefused(train("model", "learning-rat=1"), "learning-rat: unknown key");
+        assertRefused(train("model", "momentum=0.9"), "momentum: is for kind sgd or rmsprop only, found 0.9");
+        assertRefused(train("model", "optimizer=lion"), "optimizer: expected sgd, adam, adamw or rmsprop");
+        assertRefused(train("model", "lora={from: x}"), "lora.from: is for the policy of a run");
+        assertRefused(train("model", "lora={targets: [qkv]}"), "lora.targets: target \"qkv\" is no linear layer");
         assertRefused(train("model", "max-tokens=100000"), "max-tokens: found 100000, expected at most");
         Files.createDirectories(folder.resolve("taken"));
         Files.writeString(folder.resolve("taken/notes.txt"), "mine");

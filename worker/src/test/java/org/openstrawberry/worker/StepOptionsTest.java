@@ -55,6 +55,8 @@ class StepOptionsTest {
             assertThat(train(name, OPTIONS).err()).isEmpty();
 
             assertThat(run.outcome(name)).isEqualTo(run.outcome("sound"));
+            assertThat(run.optimizer(name)).isEqualTo(run.optimizer("sound"));
+            assertThat(run.metrics(name)).isEqualTo(run.metrics("sound"));
         }
     }
 

@@ -1,5 +1,7 @@
 package org.openstrawberry.worker;
 
+import com.fasterxml.jackson.core.type.TypeReference;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -111,5 +113,22 @@ final class TinyRun {
             }
         }
         return hashes;
+    }
+
+    /** SHA-256 of the optimiser's state after the last iteration. */
+    String optimizer(String name) throws IOException {
+        return Hashes.sha256(directory(name).resolve("checkpoints/000006/optimizer.safetensors"));
+    }
+
+    /** The rows of {@code metrics.jsonl} without times and speeds: equal between two runs of the same settings. */
+    List<Map<String, Object>> metrics(String name) throws IOException {
+        List<Map<String, Object>> rows = new ArrayList<>();
+        for (String line : Files.readAllLines(directory(name).resolve("metrics.jsonl"))) {
+            Map<String, Object> row =
+                    new ObjectMapper().readValue(line, new TypeReference<TreeMap<String, Object>>() {});
+            row.keySet().removeIf(key -> key.matches("(phase/seconds|time)/.*|.*_per_second"));
+            rows.add(row);
+        }
+        return rows;
     }
 }

@@ -33,6 +33,9 @@ public final class RewardModelTraining implements RewardTrainingWorkflow {
         phase = "train";
         while (standing.step() < standing.steps()) {
             waitWhilePaused();
+            if (state == State.STOPPING) {
+                break;
+            }
             if (Workflow.getInfo().isContinueAsNewSuggested()) {
                 Workflow.continueAsNew(run.directory());
             }
@@ -40,7 +43,8 @@ public final class RewardModelTraining implements RewardTrainingWorkflow {
             standing = trainer.train("steps after " + step, steps -> steps.advance(run, step));
         }
         phase = "export";
-        Exported exported = trainer.train("export", steps -> steps.export(run));
+        int step = standing.step();
+        Exported exported = trainer.train("export", steps -> steps.export(run, step));
         state = State.DONE;
         return exported;
     }
@@ -48,7 +52,7 @@ public final class RewardModelTraining implements RewardTrainingWorkflow {
     private void waitWhilePaused() {
         if (state == State.PAUSING) {
             state = State.PAUSED;
-            Workflow.await(() -> state == State.RUNNING);
+            Workflow.await(() -> state != State.PAUSED);
         }
     }
 
@@ -61,8 +65,15 @@ public final class RewardModelTraining implements RewardTrainingWorkflow {
 
     @Override
     public void resume() {
-        if (state != State.DONE) {
+        if (state == State.PAUSING || state == State.PAUSED) {
             state = State.RUNNING;
+        }
+    }
+
+    @Override
+    public void stop() {
+        if (state != State.DONE) {
+            state = State.STOPPING;
         }
     }
 

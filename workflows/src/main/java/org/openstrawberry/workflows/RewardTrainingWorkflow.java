@@ -10,7 +10,7 @@ import org.openstrawberry.workflows.steps.RewardTrainingActivities.Exported;
 @WorkflowInterface
 public interface RewardTrainingWorkflow {
     /**
-     * Trains from where the run directory stands to the last step.
+     * Trains from where the run directory stands to the last step, or until it is told to stop.
      *
      * @param runDirectory absolute path; prepared by whoever starts the training
      */
@@ -24,6 +24,10 @@ public interface RewardTrainingWorkflow {
     /** Goes on after a pause. */
     @SignalMethod
     void resume();
+
+    /** Ends after the checkpoint that is under way, with the model as it is then. */
+    @SignalMethod
+    void stop();
 
     /** The question that runs answer too, so that the same commands steer both. Its iterations are steps. */
     @QueryMethod

@@ -38,6 +38,10 @@ class ReplayTest {
         return histories("-sweep.json");
     }
 
+    static List<Path> rewardModels() throws IOException {
+        return histories("-reward-model.json");
+    }
+
     private static List<Path> histories(String kind) throws IOException {
         try (Stream<Path> files = Files.list(HISTORIES)) {
             return files.filter(file -> file.toString().endsWith(kind)).sorted().toList();
@@ -48,6 +52,7 @@ class ReplayTest {
     void thereAreHistories() throws Exception {
         assertThat(runs()).isNotEmpty();
         assertThat(sweeps()).isNotEmpty();
+        assertThat(rewardModels()).isNotEmpty();
     }
 
     @ParameterizedTest
@@ -60,6 +65,12 @@ class ReplayTest {
     @MethodSource("sweeps")
     void anOlderSweepReplays(Path history) throws Exception {
         replay(history, HyperparameterSearch.class);
+    }
+
+    @ParameterizedTest
+    @MethodSource("rewardModels")
+    void anOlderTrainingOfARewardModelReplays(Path history) throws Exception {
+        replay(history, RewardModelTraining.class);
     }
 
     @ParameterizedTest

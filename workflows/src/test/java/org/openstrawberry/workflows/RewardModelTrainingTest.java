@@ -48,7 +48,7 @@ class RewardModelTrainingTest {
                 .extracting(RewardTrainingActivities.Exported::steps)
                 .isEqualTo(25);
 
-        assertThat(steps.calls).containsExactly("lease", "begin /run", "advance 10", "advance 20", "export");
+        assertThat(steps.calls).containsExactly("lease", "begin /run", "advance 10", "advance 20", "export 25");
     }
 
     @Test
@@ -68,7 +68,38 @@ class RewardModelTrainingTest {
         assertThat(steps.calls).containsExactly("lease", "begin /run", "advance 0");
         run.resume();
         training.result().block();
-        assertThat(steps.calls).endsWith("advance 10", "advance 20", "export");
+        assertThat(steps.calls).endsWith("advance 10", "advance 20", "export 25");
+    }
+
+    @Test
+    void aStoppedTrainingReachesItsCheckpointAndExportsTheModelAsItIsThen() {
+        RunHandle run = RunHandle.attach(temporal.getWorkflowClient(), "model");
+        steps.inFirstSteps = run::stop;
+
+        RewardTrainingActivities.Exported stopped = train().result().block();
+
+        assertThat(stopped).isNotNull();
+        assertThat(stopped.steps()).isEqualTo(10);
+        assertThat(stopped.of()).isEqualTo(25);
+        assertThat(steps.calls).containsExactly("lease", "begin /run", "advance 0", "export 10");
+        assertThat(run.trainsRewardModel()).isTrue();
+    }
+
+    @Test
+    void aPausedTrainingMayBeStopped() {
+        RunHandle run = RunHandle.attach(temporal.getWorkflowClient(), "model");
+        steps.inFirstSteps = run::pause;
+        RewardTrainingHandle training = train();
+        training.progress(Duration.ofMillis(20))
+                .filter(progress -> progress.state() == Progress.State.PAUSED)
+                .next()
+                .block();
+
+        training.stop();
+
+        assertThat(training.result().block())
+                .extracting(RewardTrainingActivities.Exported::steps)
+                .isEqualTo(10);
     }
 
     @Test
@@ -109,9 +140,9 @@ class RewardModelTrainingTest {
         }
 
         @Override
-        public Exported export(RunRef run) {
-            calls.add("export");
-            return new Exported(STEPS, Map.of(), "model", "sha");
+        public Exported export(RunRef run, int step) {
+            calls.add("export " + step);
+            return new Exported(step, STEPS, Map.of(), "model", "sha");
         }
 
         private static Standing standing(int step) {

@@ -1,5 +1,7 @@
 package org.openstrawberry.activities.lines;
 
+import java.util.Optional;
+
 /**
  * A line of {@code pairs.jsonl}: a preference, readable by people and by TRL ({@code prompt}, {@code chosen},
  * {@code rejected}).
@@ -14,6 +16,8 @@ package org.openstrawberry.activities.lines;
  * @param promptIds tokens
  * @param chosenIds tokens, the end-of-sequence token included where there is one
  * @param rejectedIds likewise
+ * @param chosenLogprobs of its tokens, at temperature 1, by the policy that wrote them; earlier versions did not keep them
+ * @param rejectedLogprobs likewise
  */
 public record PairLine(
         int iteration,
@@ -30,4 +34,6 @@ public record PairLine(
         int rejectedBranch,
         int[] promptIds,
         int[] chosenIds,
-        int[] rejectedIds) {}
+        int[] rejectedIds,
+        Optional<float[]> chosenLogprobs,
+        Optional<float[]> rejectedLogprobs) {}

@@ -1,5 +1,7 @@
 package org.openstrawberry.activities.lines;
 
+import java.util.Optional;
+
 /**
  * A line of {@code thoughts-SS.jsonl}: one sampled sequence.
  *
@@ -8,5 +10,7 @@ package org.openstrawberry.activities.lines;
  * @param ids generated tokens, the end-of-sequence token included where there is one
  * @param text the same without special tokens
  * @param ended whether it ended by itself
+ * @param logprobs of the tokens, at temperature 1, by the policy that wrote them; earlier versions did not keep them
  */
-public record ThoughtLine(int iteration, int prompt, int branch, int[] ids, String text, boolean ended) {}
+public record ThoughtLine(
+        int iteration, int prompt, int branch, int[] ids, String text, boolean ended, Optional<float[]> logprobs) {}

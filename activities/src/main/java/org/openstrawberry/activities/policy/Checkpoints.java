@@ -29,8 +29,12 @@ public final class Checkpoints {
     static final String ADAPTER = "adapter.safetensors";
     static final String REFERENCE = "reference.safetensors";
     static final String OPTIMIZER = "optimizer.safetensors";
-    /** The reference of a run that was never refreshed, or what adapters stand on, as seen from a checkpoint. */
-    private static final String FIRST_POLICY = "../000000/" + POLICY;
+    /** Where the files of the first checkpoint are, as seen from another. */
+    private static final String FIRST = "../000000/";
+    /** The reference of a run that was never refreshed, or what adapters stand on. */
+    private static final String FIRST_POLICY = FIRST + POLICY;
+    /** The reference of such a run whose adapters go on from others. */
+    private static final String FIRST_ADAPTER = FIRST + ADAPTER;
 
     private static final String STATE = "state.json";
     private static final String WARM_UP = "warmup-";
@@ -91,7 +95,7 @@ public final class Checkpoints {
         Map<String, String> files = new LinkedHashMap<>();
         if (info.isPresent()) {
             info.get().files().forEach((name, hash) -> {
-                if (!name.equals(FIRST_POLICY)) {
+                if (!name.startsWith(FIRST)) {
                     files.put(checkpoint + "/" + name, hash);
                 }
             });
@@ -142,8 +146,12 @@ public final class Checkpoints {
             SafetensorsWriter.write(path, file.getValue());
             hashes.put(file.getKey(), Hashes.sha256(path));
         }
-        if (info.reference().equals(CheckpointInfo.FIRST) || tensors.containsKey(ADAPTER)) {
+        boolean first = info.reference().equals(CheckpointInfo.FIRST);
+        if (first || (tensors.containsKey(ADAPTER) && !tensors.containsKey(POLICY))) {
             hashes.put(FIRST_POLICY, Hashes.sha256(directory.resolve(FIRST_POLICY)));
+        }
+        if (first && Files.exists(directory.resolve(FIRST_ADAPTER))) {
+            hashes.put(FIRST_ADAPTER, Hashes.sha256(directory.resolve(FIRST_ADAPTER)));
         }
         CheckpointInfo complete = new CheckpointInfo(
                 info.iteration(),

@@ -7,6 +7,7 @@ import org.openstrawberry.activities.prompts.EpochOrder;
 import org.openstrawberry.config.OptimizerSpec;
 import org.openstrawberry.model.training.DpoStep;
 import org.openstrawberry.model.training.PairLogProbs;
+import org.openstrawberry.model.training.PairTokens;
 
 /** Parts an iteration's pairs into the batches of its optimiser steps. Pure functions. */
 final class MiniBatches {
@@ -48,7 +49,7 @@ final class MiniBatches {
             return steps.get(0);
         }
         Double[] losses = new Double[pairs];
-        PairLogProbs[] logProbs = new PairLogProbs[pairs];
+        PairTokens[] tokens = new PairTokens[pairs];
         PairLogProbs[] scored = new PairLogProbs[pairs];
         double loss = 0;
         double gradNorm = 0;
@@ -57,13 +58,13 @@ final class MiniBatches {
             List<Integer> batch = batches.get(s);
             for (int i = 0; i < batch.size(); i++) {
                 losses[batch.get(i)] = step.losses().get(i);
-                logProbs[batch.get(i)] = step.logProbs().get(i);
+                tokens[batch.get(i)] = step.tokens().get(i);
                 scored[batch.get(i)] = step.scored().get(i);
             }
             double share = (double) batch.size() / pairs;
             loss += share * step.loss();
             gradNorm += share * step.gradNorm();
         }
-        return new DpoStep(loss, gradNorm, List.of(losses), List.of(logProbs), List.of(scored));
+        return new DpoStep(loss, gradNorm, List.of(losses), List.of(tokens), List.of(scored));
     }
 }

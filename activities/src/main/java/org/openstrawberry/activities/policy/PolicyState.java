@@ -35,6 +35,7 @@ public final class PolicyState implements AutoCloseable {
     private final Decoder decoder;
     private final boolean byLayer;
     private final Optional<Adapter> adapter;
+    private final boolean goesOn;
     /** The whole model where all of it is trained, else what the adapters stand on. */
     private final Weights base;
 
@@ -55,6 +56,7 @@ public final class PolicyState implements AutoCloseable {
         decoder = Settings.decoder(run);
         byLayer = run.spec().model().gradientCheckpointing();
         adapter = Adapters.of(run);
+        goesOn = Adapters.goOn(run);
         policy = parameters(trained);
         reference = parameters(referenceTrained);
         optimizer = Optimizer.of(Settings.of(run.spec().optimizer()), memory);
@@ -73,17 +75,21 @@ public final class PolicyState implements AutoCloseable {
         Weights base = policyFile
                 .map(file -> Weights.load(file, memory))
                 .orElseGet(() -> run.base().load(memory));
-        return before(run, memory, base);
+        return before(run, memory, base, Adapters.first(run, memory).orElse(base));
     }
 
-    private static PolicyState before(Run run, NDManager memory, Weights base) {
-        Weights trained = fresh(run, memory).orElse(base);
+    private static PolicyState before(Run run, NDManager memory, Weights base, Weights trained) {
         CheckpointInfo info = new CheckpointInfo(0, 0, Optional.empty(), 0, CheckpointInfo.SAME_AS_POLICY, 0, Map.of());
         return new PolicyState(run, memory, base, trained, trained.copy(memory), info);
     }
 
-    private static Optional<Weights> fresh(Run run, NDManager memory) {
-        return Adapters.of(run).map(adapter -> adapter.fresh(run.spec().seed(), memory));
+    /** What is trained as it was before the first step, by a checkpoint of then. */
+    private static Weights firstTrained(Run run, Checkpoints checkpoints, String first, NDManager memory) {
+        if (Adapters.goOn(run)) {
+            return Weights.load(checkpoints.file(first, Checkpoints.ADAPTER), memory);
+        }
+        return Adapters.first(run, memory)
+                .orElseGet(() -> Weights.load(checkpoints.file(first, Checkpoints.POLICY), memory));
     }
 
     /** The state of a whole checkpoint. */
@@ -93,15 +99,13 @@ public final class PolicyState implements AutoCloseable {
         String start = adapted ? first : checkpoint;
         Weights base = Weights.load(checkpoints.file(start, Checkpoints.POLICY), memory);
         if (adapted && info.iteration() == 0) {
-            return before(run, memory, base);
+            return before(run, memory, base, firstTrained(run, checkpoints, first, memory));
         }
         Weights trained = adapted ? Weights.load(checkpoints.file(checkpoint, Checkpoints.ADAPTER), memory) : base;
         Weights reference =
                 switch (info.reference()) {
                     case CheckpointInfo.SAME_AS_POLICY -> trained.copy(memory);
-                    case CheckpointInfo.FIRST ->
-                        fresh(run, memory)
-                                .orElseGet(() -> Weights.load(checkpoints.file(first, Checkpoints.POLICY), memory));
+                    case CheckpointInfo.FIRST -> firstTrained(run, checkpoints, first, memory);
                     default -> Weights.load(checkpoints.file(checkpoint, Checkpoints.REFERENCE), memory);
                 };
         PolicyState state = new PolicyState(run, memory, base, trained, reference, info);
@@ -262,11 +266,13 @@ public final class PolicyState implements AutoCloseable {
 
     void save(Checkpoints checkpoints, String checkpoint) {
         Map<String, Map<String, NDArray>> files = new LinkedHashMap<>();
-        // Adapters stand on the policy of checkpoint 0, and begin as the seed draws them.
-        boolean adapters = adapter.isPresent() && iteration > 0;
-        files.put(
-                adapters ? Checkpoints.ADAPTER : Checkpoints.POLICY,
-                adapters ? policy.trained().asMap() : base.asMap());
+        // Adapters stand on the policy of checkpoint 0, and begin as the seed draws them or as they are stored there.
+        if (adapter.isEmpty() || iteration == 0) {
+            files.put(Checkpoints.POLICY, base.asMap());
+        }
+        if (adapter.isPresent() && (iteration > 0 || goesOn)) {
+            files.put(Checkpoints.ADAPTER, policy.trained().asMap());
+        }
         if (referenceIs.equals(CheckpointInfo.OWN_FILE)) {
             files.put(Checkpoints.REFERENCE, reference.trained().asMap());
         }

@@ -74,7 +74,8 @@ public final class PolicyStates implements AutoCloseable {
         OptimizerSpec optimizer = request.optimizer();
         PolicyState state = at(run, iteration - 1);
         recordedRefresh(run, iteration - 1).ifPresent(state::refresh);
-        List<PreferencePair> preferences = preferences(run.store().verified(pairs));
+        List<PairLine> lines = Json.readLines(run.store().verified(pairs), PairLine.class);
+        List<PreferencePair> preferences = preferences(lines);
         if (preferences.isEmpty()) {
             state.skip();
             return new StepFile(
@@ -95,6 +96,7 @@ public final class PolicyStates implements AutoCloseable {
         List<DpoStep> steps = state.step(preferences, batches, dpo, optimizer, learningRate);
         DpoStep step = MiniBatches.firstEpoch(steps, batches, preferences.size());
         Map<String, Double> metrics = metrics(step, dpo.beta(), learningRate);
+        metrics.putAll(SamplerGap.of(lines, step.tokens()));
         if (steps.size() > 1) {
             metrics.put("optimizer/steps", (double) steps.size());
         }
@@ -164,7 +166,8 @@ public final class PolicyStates implements AutoCloseable {
         }
         log.info("taking the logged step of iteration {} again", iteration);
         if (step.taken()) {
-            List<PreferencePair> preferences = preferences(run.store().resolve(pairs.path()));
+            List<PreferencePair> preferences =
+                    preferences(Json.readLines(run.store().resolve(pairs.path()), PairLine.class));
             List<List<Integer>> batches = step.batches()
                     .orElseGet(() -> List.of(
                             IntStream.range(0, preferences.size()).boxed().toList()));
@@ -209,8 +212,8 @@ public final class PolicyStates implements AutoCloseable {
                         run.store().resolve(path) + ": missing or damaged, expected a log"));
     }
 
-    private static List<PreferencePair> preferences(Path file) {
-        return Json.readLines(file, PairLine.class).stream()
+    private static List<PreferencePair> preferences(List<PairLine> lines) {
+        return lines.stream()
                 .map(line -> new PreferencePair(line.promptIds(), line.chosenIds(), line.rejectedIds()))
                 .toList();
     }

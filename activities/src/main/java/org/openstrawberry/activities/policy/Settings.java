@@ -31,7 +31,8 @@ public final class Settings {
         };
     }
 
-    static OptimizerSettings of(OptimizerSpec spec) {
+    /** The optimiser of a run or of a reward model. */
+    public static OptimizerSettings of(OptimizerSpec spec) {
         return new OptimizerSettings(
                 switch (spec.kind()) {
                     case SGD -> OptimizerSettings.Kind.SGD;
@@ -57,7 +58,7 @@ public final class Settings {
     }
 
     /** AdamW that leaves norms and biases undecayed. */
-    public static OptimizerSettings adamW(List<Double> betas, double weightDecay) {
+    private static OptimizerSettings adamW(List<Double> betas, double weightDecay) {
         return new OptimizerSettings(
                 OptimizerSettings.Kind.ADAMW,
                 betas.get(0),

@@ -161,7 +161,9 @@ public final class RankingSteps implements RankingActivities {
                     rejected.branch(),
                     prompt.ids(),
                     chosen.ids(),
-                    rejected.ids());
+                    rejected.ids(),
+                    chosen.logprobs(),
+                    rejected.logprobs());
         }
     }
 }

@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.openstrawberry.activities.store.DurableFiles;
 import org.openstrawberry.activities.store.Hashes;
 import org.openstrawberry.activities.store.Json;
@@ -24,6 +25,9 @@ import org.openstrawberry.model.safetensors.SafetensorsWriter;
  */
 final class RewardCheckpoints {
     static final String MODEL = "model.safetensors";
+    /** In its place where adapters are trained. */
+    static final String ADAPTER = "adapter.safetensors";
+
     static final String OPTIMIZER = "optimizer.safetensors";
     static final String METRICS = "metrics.jsonl";
     private static final String STATE = "state.json";
@@ -88,12 +92,15 @@ final class RewardCheckpoints {
         private static final long serialVersionUID = 1;
     }
 
-    /** Publishes a checkpoint and drops all but the newest two. */
+    /**
+     * Publishes a checkpoint and drops all but the newest two.
+     *
+     * @param tensors by file
+     */
     void save(
             int step,
             long optimizerSteps,
-            Map<String, NDArray> model,
-            Map<String, NDArray> optimizer,
+            Map<String, Map<String, NDArray>> tensors,
             List<Map<String, Double>> metrics) {
         try {
             Path target = folder(step);
@@ -101,13 +108,15 @@ final class RewardCheckpoints {
                 DurableFiles.moveAside(target);
             }
             DurableFiles.publishFolder(target, temporary -> {
-                SafetensorsWriter.write(temporary.resolve(MODEL), model);
-                SafetensorsWriter.write(temporary.resolve(OPTIMIZER), optimizer);
+                for (Map.Entry<String, Map<String, NDArray>> file : tensors.entrySet()) {
+                    SafetensorsWriter.write(temporary.resolve(file.getKey()), file.getValue());
+                }
                 Files.write(
                         temporary.resolve(METRICS),
                         metrics.stream().map(Json::line).toList());
                 Map<String, String> hashes = new LinkedHashMap<>();
-                for (String name : List.of(MODEL, OPTIMIZER, METRICS)) {
+                for (String name : Stream.concat(tensors.keySet().stream(), Stream.of(METRICS))
+                        .toList()) {
                     hashes.put(name, Hashes.sha256(temporary.resolve(name)));
                 }
                 Files.writeString(temporary.resolve(STATE), Json.line(new Info(step, optimizerSteps, hashes)) + "\n");

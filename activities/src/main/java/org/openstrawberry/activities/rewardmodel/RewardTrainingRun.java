@@ -11,12 +11,15 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
+import org.openstrawberry.activities.policy.Adapters;
 import org.openstrawberry.activities.store.DurableFiles;
 import org.openstrawberry.activities.store.Hashes;
 import org.openstrawberry.activities.store.Json;
 import org.openstrawberry.activities.store.RunLayout;
 import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.config.RewardTrainingSpec;
+import org.openstrawberry.model.adapter.Adapter;
+import org.openstrawberry.model.pretrained.ModelConfig;
 import org.openstrawberry.model.pretrained.ModelDirectory;
 import org.openstrawberry.workflows.steps.RewardTrainingActivities.Exported;
 
@@ -30,6 +33,8 @@ public record RewardTrainingRun(Path directory, RewardTrainingSpec spec, Prefere
     static final String SETTINGS = "reward-training.json";
     /** The untrained model: the base's decoder under a fresh head. */
     static final String BASE = "base";
+
+    private static final String LORA = "lora";
 
     /** How the inputs looked at the start: SHA-256 by path. */
     record Inputs(@JsonProperty(required = true) Map<String, String> files) {}
@@ -78,7 +83,18 @@ public record RewardTrainingRun(Path directory, RewardTrainingSpec spec, Prefere
             throw new InvalidInputException(base.path().resolve("config.json") + ": found "
                     + base.config().labels() + " labels, expected a language model or a classifier with one");
         }
+        spec.lora().ifPresent(lora -> Adapters.fresh(lora, base.config(), LORA));
         return new RewardTrainingRun(directory, spec, PreferenceData.read(spec, base));
+    }
+
+    /**
+     * The adapters that are trained beside the head, if any.
+     *
+     * @param classifier that they stand on
+     */
+    Optional<Adapter> adapter(ModelConfig classifier) {
+        return spec.lora()
+                .map(lora -> new Adapter(Adapters.fresh(lora, classifier, LORA).withHead(), classifier));
     }
 
     /** Optimiser steps in all. */
@@ -86,7 +102,12 @@ public record RewardTrainingRun(Path directory, RewardTrainingSpec spec, Prefere
         return spec.stepsOver(data.training().size());
     }
 
-    /** What came out, where the training is finished and the model is what the result says. */
+    /** Whether a directory is that of a reward model's training. */
+    public static boolean isOne(Path directory) {
+        return Files.exists(directory.resolve(SETTINGS));
+    }
+
+    /** What came out, where all steps are taken and the model is what the result says. */
     public Optional<Exported> finished() {
         Path file = directory.resolve(RunLayout.RESULT);
         Path model = Path.of(spec.out());
@@ -96,6 +117,7 @@ public record RewardTrainingRun(Path directory, RewardTrainingSpec spec, Prefere
         try {
             Exported result = Json.read(file, Exported.class);
             return Optional.of(result)
+                    .filter(known -> known.steps() >= steps())
                     .filter(known -> ModelDirectory.weightsSha256(model).equals(known.sha256()));
         } catch (UncheckedIOException e) {
             return Optional.empty(); // cut off by a crash: the training goes on and writes it again

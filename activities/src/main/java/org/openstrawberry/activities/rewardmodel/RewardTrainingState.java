@@ -1,21 +1,28 @@
 package org.openstrawberry.activities.rewardmodel;
 
+import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.function.Function;
 import org.openstrawberry.activities.policy.Settings;
 import org.openstrawberry.activities.prompts.EpochOrder;
 import org.openstrawberry.config.RewardTrainingSpec;
 import org.openstrawberry.model.Torch;
+import org.openstrawberry.model.adapter.Adapted;
+import org.openstrawberry.model.adapter.Adapter;
 import org.openstrawberry.model.classification.Classifier;
 import org.openstrawberry.model.classification.PairFit;
 import org.openstrawberry.model.classification.RewardStep;
 import org.openstrawberry.model.classification.RewardTrainer;
 import org.openstrawberry.model.classification.ScoredPair;
+import org.openstrawberry.model.pretrained.AdapterDirectory;
 import org.openstrawberry.model.pretrained.ModelDirectory;
+import org.openstrawberry.model.pretrained.Parameters;
 import org.openstrawberry.model.pretrained.Weights;
 import org.openstrawberry.model.training.LearningRate;
 import org.openstrawberry.model.training.Optimizer;
@@ -25,22 +32,32 @@ final class RewardTrainingState implements AutoCloseable {
     private final RewardTrainingRun run;
     private final NDManager memory;
     private final ModelDirectory directory;
-    private final Weights weights;
+    /** The whole model, or what the adapters stand on. */
+    private final Weights base;
+
+    private final Optional<Adapter> adapter;
+    private final Parameters weights;
     private final Optimizer optimizer;
     private final RewardTrainer trainer;
     private final EpochOrder order;
     private final List<Map<String, Double>> metrics = new ArrayList<>();
     private int step;
 
-    private RewardTrainingState(RewardTrainingRun run, ModelDirectory directory, NDManager memory, Weights weights) {
+    /** @param trained as a checkpoint has it; empty: as it begins */
+    private RewardTrainingState(
+            RewardTrainingRun run, ModelDirectory directory, NDManager memory, Optional<Weights> trained) {
         RewardTrainingSpec spec = run.spec();
         this.run = run;
         this.memory = memory;
         this.directory = directory;
-        this.weights = weights;
+        adapter = run.adapter(directory.config());
+        base = adapter.isEmpty() ? trained.orElseGet(() -> directory.load(memory)) : directory.load(memory);
+        weights = adapter.<Parameters>map(low ->
+                        new Adapted(low, base, trained.orElseGet(() -> low.freshWithHead(spec.seed(), base, memory))))
+                .orElse(base);
         trainer = new RewardTrainer(new Classifier(directory));
         order = new EpochOrder(run.data().training().size(), spec.seed(), "reward model");
-        optimizer = Optimizer.of(Settings.adamW(spec.betas(), spec.weightDecay()), memory);
+        optimizer = Optimizer.of(Settings.of(spec.step()), memory);
     }
 
     /** From the untrained model, or from the checkpoint after so many steps. */
@@ -49,7 +66,7 @@ final class RewardTrainingState implements AutoCloseable {
         try {
             ModelDirectory directory = untrained(run);
             if (step == 0) {
-                RewardTrainingState state = new RewardTrainingState(run, directory, memory, directory.load(memory));
+                RewardTrainingState state = new RewardTrainingState(run, directory, memory, Optional.empty());
                 state.metrics.add(state.withHeldOut(new LinkedHashMap<>(Map.of("step", 0.0))));
                 return state;
             }
@@ -57,9 +74,13 @@ final class RewardTrainingState implements AutoCloseable {
                     .info(step)
                     .orElseThrow(() -> new IllegalStateException("no whole checkpoint of step " + step));
             RewardTrainingState state = new RewardTrainingState(
-                    run, directory, memory, Weights.load(checkpoints.file(step, RewardCheckpoints.MODEL), memory));
-            try (Weights moments = Weights.load(checkpoints.file(step, RewardCheckpoints.OPTIMIZER), memory)) {
-                state.optimizer.restore(moments.asMap(), info.optimizerSteps());
+                    run, directory, memory, Optional.of(Weights.load(checkpoints.file(step, file(run)), memory)));
+            if (info.files().containsKey(RewardCheckpoints.OPTIMIZER)) {
+                try (Weights moments = Weights.load(checkpoints.file(step, RewardCheckpoints.OPTIMIZER), memory)) {
+                    state.optimizer.restore(moments.asMap(), info.optimizerSteps());
+                }
+            } else {
+                state.optimizer.restore(Map.of(), info.optimizerSteps());
             }
             state.metrics.addAll(checkpoints.metrics(step));
             state.step = step;
@@ -121,7 +142,8 @@ final class RewardTrainingState implements AutoCloseable {
 
     private Map<String, Double> withHeldOut(Map<String, Double> row) {
         if (!run.data().heldOut().isEmpty()) {
-            PairFit fit = trainer.fit(weights, run.data().heldOut(), run.spec().microBatchTokens());
+            PairFit fit = whole(
+                    model -> trainer.fit(model, run.data().heldOut(), run.spec().microBatchTokens()));
             row.put("eval_loss", fit.loss());
             row.put("eval_accuracy", fit.accuracy());
             row.put("eval_margin", fit.margin());
@@ -129,13 +151,41 @@ final class RewardTrainingState implements AutoCloseable {
         return row;
     }
 
-    void save(RewardCheckpoints checkpoints) {
-        checkpoints.save(step, optimizer.steps(), weights.asMap(), optimizer.state(), metrics);
+    /** Does something with the whole model, adapters merged. */
+    private <T> T whole(Function<Weights, T> work) {
+        if (adapter.isEmpty()) {
+            return work.apply(base);
+        }
+        try (Weights merged = adapter.get().merged(base, weights.trained(), memory)) {
+            return work.apply(merged);
+        }
     }
 
-    /** Writes the Hugging Face directory. */
+    void save(RewardCheckpoints checkpoints) {
+        Map<String, Map<String, NDArray>> files = new LinkedHashMap<>();
+        files.put(file(run), weights.trained().asMap());
+        if (!optimizer.state().isEmpty()) {
+            files.put(RewardCheckpoints.OPTIMIZER, optimizer.state());
+        }
+        checkpoints.save(step, optimizer.steps(), files, metrics);
+    }
+
+    private static String file(RewardTrainingRun run) {
+        return run.spec().lora().isPresent() ? RewardCheckpoints.ADAPTER : RewardCheckpoints.MODEL;
+    }
+
+    /** Writes the Hugging Face directory; adapters are merged, and in PEFT's files beside. */
     void export(Path target) {
-        directory.export(target, weights);
+        whole(model -> {
+            directory.export(target, model);
+            return true;
+        });
+        adapter.ifPresent(low -> AdapterDirectory.save(
+                target.resolve("adapter"),
+                low.config(),
+                directory.config(),
+                weights.trained(),
+                run.spec().base()));
     }
 
     @Override

@@ -70,17 +70,18 @@ public final class RewardTrainingSteps implements RewardTrainingActivities, Auto
     }
 
     @Override
-    public Exported export(RunRef ref) {
+    public Exported export(RunRef ref, int step) {
         RewardTrainingRun run = open(ref);
         RewardCheckpoints checkpoints = new RewardCheckpoints(run.directory());
         Path target = Path.of(run.spec().out());
         return tensors.call(() -> {
-            try (RewardTrainingState state = at(run, checkpoints, run.steps())) {
+            try (RewardTrainingState state = at(run, checkpoints, step)) {
                 DurableFiles.replaceFolder(target, state::export);
             }
             Exported exported = new Exported(
+                    step,
                     run.steps(),
-                    standing(run, checkpoints, run.steps()).metrics(),
+                    standing(run, checkpoints, step).metrics(),
                     target.toString(),
                     ModelDirectory.weightsSha256(target));
             RewardTrainingRun.replace(run.directory().resolve(RunLayout.RESULT), exported);

@@ -22,6 +22,7 @@ import org.openstrawberry.activities.store.Json;
 import org.openstrawberry.activities.store.RunLayout;
 import org.openstrawberry.config.ClassifierSpec;
 import org.openstrawberry.config.InvalidInputException;
+import org.openstrawberry.config.LoraSpec;
 import org.openstrawberry.config.PromptRow;
 import org.openstrawberry.config.RunFile;
 import org.openstrawberry.config.RunFile.Difference;
@@ -215,7 +216,7 @@ public final class RunSetup {
         List<PromptRow> prompts = run.prompts();
         Path promptFile = Path.of(spec.data().prompts());
         run.warmup();
-        Adapters.of(run);
+        Adapters.check(run);
         int positions = run.base().config().maxPositionEmbeddings();
         int room = positions - spec.sampling().maxNewTokens();
         if (room < 1) {
@@ -316,6 +317,7 @@ public final class RunSetup {
         spec.data().heldOut().map(Path::of).ifPresent(files::add);
         spec.warmup().map(warmup -> Path.of(warmup.data())).ifPresent(files::add);
         List<String> models = new ArrayList<>(List.of(spec.model().policy()));
+        spec.model().lora().flatMap(LoraSpec::from).ifPresent(models::add);
         Stream.concat(Stream.of(spec.reward()), spec.evaluation().reward().stream())
                 .forEach(reward -> reward.each(kind -> {
                     if (kind instanceof ClassifierSpec classifier) {

@@ -1,6 +1,7 @@
 package org.openstrawberry.activities.thoughts;
 
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.atomic.DoubleAdder;
 import java.util.stream.IntStream;
 import org.openstrawberry.activities.lines.PromptLine;
@@ -92,7 +93,8 @@ public final class ThoughtSteps implements ThoughtActivities {
                             branch,
                             completion.ids(),
                             run.tokenizer().decode(completion.ids()),
-                            completion.ended());
+                            completion.ended(),
+                            Optional.of(completion.logProbs()));
                 })
                 .toList();
     }

@@ -15,6 +15,7 @@ import org.openstrawberry.config.OptimizerSpec;
 import org.openstrawberry.config.ScheduleSpec;
 import org.openstrawberry.model.training.DpoStep;
 import org.openstrawberry.model.training.PairLogProbs;
+import org.openstrawberry.model.training.PairTokens;
 
 class MiniBatchesTest {
     @Test
@@ -63,13 +64,16 @@ class MiniBatchesTest {
     }
 
     private static DpoStep step(double loss, double... chosen) {
-        List<PairLogProbs> logProbs = new ArrayList<>();
+        List<PairLogProbs> scored = new ArrayList<>();
+        List<PairTokens> tokens = new ArrayList<>();
         List<Double> losses = new ArrayList<>();
         for (double value : chosen) {
-            logProbs.add(new PairLogProbs(value, 0, 0, 0));
+            scored.add(new PairLogProbs(value, 0, 0, 0));
+            float[] one = {0};
+            tokens.add(new PairTokens(new float[] {(float) value}, one, one, one, 1));
             losses.add(loss);
         }
-        return new DpoStep(loss, 1, losses, logProbs, logProbs);
+        return new DpoStep(loss, 1, losses, tokens, scored);
     }
 
     private static OptimizerSpec spec(int epochs, int miniBatchPairs) {

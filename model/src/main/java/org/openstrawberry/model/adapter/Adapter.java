@@ -45,12 +45,33 @@ public final class Adapter {
      * @param parent whose closing also closes them
      */
     public Weights fresh(long seed, NDManager parent) {
-        Map<String, NDArray> tensors = new LinkedHashMap<>();
-        config.tensorShapes(model).forEach((name, shape) -> {
-            boolean up = layers.stream().anyMatch(layer -> LoraConfig.up(layer).equals(name));
-            tensors.put(name, up ? parent.zeros(shape) : uniform(name, shape, seed, parent));
-        });
+        if (config.head()) {
+            throw new IllegalArgumentException("a head is not drawn; expected the base that it is taken from");
+        }
+        return Weights.of(parent, drawn(seed, parent));
+    }
+
+    /**
+     * As {@link #fresh(long, NDManager)}, with a copy of the base's head beside the adapters.
+     *
+     * @param base has the head
+     */
+    public Weights freshWithHead(long seed, Weights base, NDManager parent) {
+        Map<String, NDArray> tensors = drawn(seed, parent);
+        tensors.put(LoraConfig.head(model), base.get(model.headName()).duplicate());
         return Weights.of(parent, tensors);
+    }
+
+    private Map<String, NDArray> drawn(long seed, NDManager parent) {
+        Map<String, NDArray> tensors = new LinkedHashMap<>();
+        new LoraConfig(config.rank(), config.alpha(), config.rankStabilised(), config.targets())
+                .tensorShapes(model)
+                .forEach((name, shape) -> {
+                    boolean up = layers.stream()
+                            .anyMatch(layer -> LoraConfig.up(layer).equals(name));
+                    tensors.put(name, up ? parent.zeros(shape) : uniform(name, shape, seed, parent));
+                });
+        return tensors;
     }
 
     private static NDArray uniform(String name, Shape shape, long seed, NDManager manager) {
@@ -70,7 +91,8 @@ public final class Adapter {
      * @param base tensors of the model, not changed
      * @param adapter tensors of {@link LoraConfig#tensorShapes}
      * @param memory owner of what is made
-     * @return the model's tensors in its order; the layers that are not adapted are the base's own arrays
+     * @return the model's tensors in its order; the layers that are not adapted are the base's own arrays, and a head that
+     *     stands beside the adapters is their own
      */
     public Map<String, NDArray> applied(Map<String, NDArray> base, Map<String, NDArray> adapter, NDManager memory) {
         Map<String, NDArray> adapted = new LinkedHashMap<>(base);
@@ -89,6 +111,9 @@ public final class Adapter {
                     return sum;
                 }
             });
+        }
+        if (config.head()) {
+            adapted.put(model.headName(), named(adapter, LoraConfig.head(model)));
         }
         return adapted;
     }
@@ -112,7 +137,8 @@ public final class Adapter {
         try (NDManager memory = base.newSubManager()) {
             Map<String, NDArray> merged = new LinkedHashMap<>();
             applied(base.asMap(), adapter.asMap(), memory).forEach((name, array) -> {
-                merged.put(name, base.get(name) == array ? array.duplicate() : array);
+                boolean made = base.get(name) != array && !(config.head() && name.equals(model.headName()));
+                merged.put(name, made ? array : array.duplicate());
             });
             return Weights.of(parent, merged);
         }

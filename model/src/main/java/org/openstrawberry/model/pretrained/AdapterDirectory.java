@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
@@ -33,7 +34,6 @@ public final class AdapterDirectory {
     private static final List<String> UNSUPPORTED_VALUES = List.of(
             "alpha_pattern",
             "rank_pattern",
-            "modules_to_save",
             "layers_to_transform",
             "layers_pattern",
             "layer_replication",
@@ -42,14 +42,20 @@ public final class AdapterDirectory {
             "trainable_token_indices",
             "alora_invocation_tokens");
 
+    private static final String HEAD = TensorNames.SCORE.replace(".weight", "");
+    private static final List<String> HEADS = List.of("classifier", HEAD);
+    private static final Pattern CHANGES_BASE = Pattern.compile("(pissa|olora|corda|loftq|lora_ga).*");
+
     private final Path path;
     private final ModelConfig model;
     private final LoraConfig config;
+    private final Optional<String> base;
 
-    private AdapterDirectory(Path path, ModelConfig model, LoraConfig config) {
+    private AdapterDirectory(Path path, ModelConfig model, LoraConfig config, Optional<String> base) {
         this.path = path;
         this.model = model;
         this.config = config;
+        this.base = base;
     }
 
     /**
@@ -72,6 +78,13 @@ public final class AdapterDirectory {
                 throw file.wrong(key, "false: it is not supported");
             }
         }
+        // The weights that such an adapter stands on are not those of the model that it was made from.
+        if (file.value("init_lora_weights")
+                .filter(value -> value.isTextual()
+                        && CHANGES_BASE.matcher(value.asText()).matches())
+                .isPresent()) {
+            throw file.wrong("init_lora_weights", "true: adapters that change their base are not supported");
+        }
         for (String key : UNSUPPORTED_VALUES) {
             if (file.value(key)
                     .filter(value -> !value.isEmpty() || value.isValueNode())
@@ -83,14 +96,28 @@ public final class AdapterDirectory {
                 file.positiveInt("r"),
                 file.positive("lora_alpha"),
                 file.flag("use_rslora", false),
-                targets(file, model));
-        AdapterDirectory directory = new AdapterDirectory(path, model, config);
+                targets(file, model),
+                savesHead(file, model));
+        AdapterDirectory directory = new AdapterDirectory(path, model, config, file.text("base_model_name_or_path"));
         try {
             directory.checkTensors(config.tensorShapes(model));
         } catch (IllegalArgumentException e) {
             throw new InvalidInputException(file.path() + ": target_modules: " + e.getMessage(), e);
         }
         return directory;
+    }
+
+    /** PEFT stores the head of a sequence classifier, whatever it is named: it lists all names that one may have. */
+    private static boolean savesHead(JsonObject file, ModelConfig model) {
+        List<String> saved = new ArrayList<>();
+        file.value("modules_to_save").ifPresent(modules -> modules.forEach(module -> saved.add(module.asText())));
+        if (saved.isEmpty()) {
+            return false;
+        }
+        if (!model.classifies() || !HEADS.containsAll(saved) || !saved.contains(HEAD)) {
+            throw file.wrong("modules_to_save", model.classifies() ? "none or " + HEADS : "none: it is not supported");
+        }
+        return true;
     }
 
     /** A list of names, or a regular expression for whole names. */
@@ -140,6 +167,16 @@ public final class AdapterDirectory {
         }
     }
 
+    /** Where the files are. */
+    public Path path() {
+        return path;
+    }
+
+    /** What the adapters say they were made for: a directory, or the name of a model. */
+    public Optional<String> base() {
+        return base;
+    }
+
     /** Rank, scale and targets. */
     public LoraConfig config() {
         return config;
@@ -178,6 +215,9 @@ public final class AdapterDirectory {
         root.put("inference_mode", true);
         root.put("lora_alpha", config.alpha());
         root.put("lora_dropout", 0.0);
+        if (config.head()) {
+            HEADS.forEach(root.putArray("modules_to_save")::add);
+        }
         root.put("peft_type", "LORA");
         root.put("r", config.rank());
         if (config.targets().equals(List.of(LoraConfig.ALL_LINEAR))) {

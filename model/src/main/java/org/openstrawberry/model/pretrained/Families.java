@@ -1,8 +1,10 @@
 package org.openstrawberry.model.pretrained;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
@@ -14,6 +16,19 @@ final class Families {
             new Llama(), new Mistral(), new Qwen2(), new Qwen3(), new Gemma2(), new Gemma3(), new Phi3(), new Gpt2());
 
     private Families() {}
+
+    /** Of {@code Gemma3TextConfig}: published configurations leave out those that they share with it. */
+    private static final Map<String, Integer> GEMMA3_SIZES = Map.of(
+            "vocab_size",
+            262_208,
+            "hidden_size",
+            2304,
+            "intermediate_size",
+            9216,
+            "num_hidden_layers",
+            26,
+            "num_attention_heads",
+            8);
 
     /** Root-mean-square norms, rotary positions, grouped query heads, SwiGLU (Touvron et al. 2023, arXiv 2302.13971). */
     private static final class Llama implements Family {
@@ -145,6 +160,30 @@ final class Families {
                     .embeddingScale(Math.sqrt(llama.sizes().hiddenSize()))
                     .tieWordEmbeddings(file.flag("tie_word_embeddings", true));
         }
+    }
+
+    /**
+     * The text model of a configuration: itself, or of a {@code gemma3}, which also sees images, its {@code text_config} with
+     * what transformers lets it leave out and what the whole says of tokens and number format.
+     */
+    static JsonObject textModel(JsonObject root) {
+        if (!root.text("model_type").orElse("").equals("gemma3")) {
+            return root;
+        }
+        JsonObject text = root.object("text_config").orElseThrow(() -> root.wrong("text_config", "an object"));
+        ObjectNode node = text.node().deepCopy();
+        for (String key : List.of("bos_token_id", "eos_token_id", "pad_token_id", "torch_dtype", "dtype")) {
+            root.value(key).filter(value -> !node.hasNonNull(key)).ifPresent(value -> node.set(key, value));
+        }
+        GEMMA3_SIZES.forEach((key, size) -> {
+            if (!node.hasNonNull(key)) {
+                node.put(key, size);
+            }
+        });
+        node.putNull("final_logit_softcapping"); // transformers does not apply it in the whole
+        node.putArray("architectures").add("Gemma3ForCausalLM");
+        node.put("model_type", "gemma3_text");
+        return new JsonObject(text.path(), text.prefix(), node);
     }
 
     /** As Gemma 2 with query and key norms for soft caps, five layers with a window to one without (arXiv 2503.19786). */

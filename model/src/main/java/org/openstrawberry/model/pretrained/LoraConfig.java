@@ -15,8 +15,9 @@ import java.util.stream.Collectors;
  * @param alpha numerator of the scale
  * @param rankStabilised whether the scale is alpha / √rank (Kalajdzievski 2023, arXiv 2312.03732) instead of alpha / rank
  * @param targets ends of the adapted layers' names, such as {@code q_proj}; {@link #ALL_LINEAR} is every one
+ * @param head whether a classifier's head stands beside the adapters, whole, in the place of the model's
  */
-public record LoraConfig(int rank, double alpha, boolean rankStabilised, List<String> targets) {
+public record LoraConfig(int rank, double alpha, boolean rankStabilised, List<String> targets, boolean head) {
     /** The target that stands for every linear layer. */
     public static final String ALL_LINEAR = "all-linear";
 
@@ -33,6 +34,16 @@ public record LoraConfig(int rank, double alpha, boolean rankStabilised, List<St
         if (targets.isEmpty()) {
             throw new IllegalArgumentException("targets must name at least one layer, found none");
         }
+    }
+
+    /** Adapters alone. */
+    public LoraConfig(int rank, double alpha, boolean rankStabilised, List<String> targets) {
+        this(rank, alpha, rankStabilised, targets, false);
+    }
+
+    /** The same with a classifier's head beside them. */
+    public LoraConfig withHead() {
+        return new LoraConfig(rank, alpha, rankStabilised, targets, true);
     }
 
     /** What B · A is multiplied by. */
@@ -77,7 +88,7 @@ public record LoraConfig(int rank, double alpha, boolean rankStabilised, List<St
     }
 
     /**
-     * The adapters' tensors, A before B, in the order of the model.
+     * The adapters' tensors, A before B, in the order of the model, and last the head.
      *
      * @param model that is adapted
      * @return shapes by PEFT's names
@@ -91,6 +102,9 @@ public record LoraConfig(int rank, double alpha, boolean rankStabilised, List<St
             boolean inByOut = model.names().inByOut();
             shapes.put(down(layer), new Shape(rank, matrix.get(inByOut ? 0 : 1)));
             shapes.put(up(layer), new Shape(matrix.get(inByOut ? 1 : 0), rank));
+        }
+        if (head) {
+            shapes.put(head(model), model.tensorShapes().getOrDefault(model.headName(), new Shape()));
         }
         return shapes;
     }
@@ -111,5 +125,14 @@ public record LoraConfig(int rank, double alpha, boolean rankStabilised, List<St
      */
     public static String up(String layer) {
         return PREFIX + layer + ".lora_B.weight";
+    }
+
+    /**
+     * The name of a classifier's head beside adapters.
+     *
+     * @param model that is adapted
+     */
+    public static String head(ModelConfig model) {
+        return PREFIX + model.headName();
     }
 }

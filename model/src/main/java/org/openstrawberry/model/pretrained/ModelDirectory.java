@@ -113,7 +113,7 @@ public final class ModelDirectory {
                     + (Files.exists(path) ? "found a file" : "no such directory")
                     + ", expected a model directory with config.json, tokenizer.json and model.safetensors");
         }
-        JsonObject configFile = JsonObject.read(path.resolve(CONFIG));
+        JsonObject configFile = Families.textModel(JsonObject.read(path.resolve(CONFIG)));
         ModelConfig config = ModelConfig.of(configFile, heads);
         Path tokenizerFile = path.resolve(TOKENIZER);
         Vocabulary vocabulary = Vocabulary.read(tokenizerFile);
@@ -300,8 +300,10 @@ public final class ModelDirectory {
     private byte[] configForFloat32() throws IOException {
         byte[] original = Files.readAllBytes(configFile.path());
         ObjectMapper exact = exact();
-        ObjectNode root = (ObjectNode) exact.readTree(original);
-        boolean changed = false;
+        ObjectNode whole = (ObjectNode) exact.readTree(original);
+        ObjectNode root =
+                Families.textModel(new JsonObject(configFile.path(), "", whole)).node();
+        boolean changed = root != whole;
         for (String key : new String[] {"torch_dtype", "dtype"}) {
             JsonNode value = root.get(key);
             if (value != null && !value.asText().equals("float32")) {

@@ -16,8 +16,9 @@ import org.openstrawberry.model.safetensors.SafetensorsWriter;
 import org.openstrawberry.model.safetensors.TensorSource;
 
 /**
- * Fresh weights drawn from a seed, as transformers initialises a Llama: the gains of norms are 1, biases 0, all else is
- * normal with mean 0 and the configuration's {@code initializer_range} as standard deviation. Each number is a function of the seed, the tensor's
+ * Fresh weights drawn from a seed, as transformers initialises them: the gains of norms are 1, biases 0, all else is
+ * normal with mean 0 and the configuration's {@code initializer_range} as standard deviation; of GPT-2's output matrices
+ * of attention and feed-forward parts that over √(2 · layers). Each number is a function of the seed, the tensor's
  * name and the place in it, computed in strict arithmetic: the bytes are the same on every machine.
  */
 public final class ModelInitializer {
@@ -85,7 +86,16 @@ public final class ModelInitializer {
 
     private static Normal normal(ModelConfig.Tensor tensor, ModelConfig config, long seed) {
         return new Normal(
-                tensor.shape(), Philox.seed(seed, "initial weights of " + tensor.name()), config.initializerRange());
+                tensor.shape(), Philox.seed(seed, "initial weights of " + tensor.name()), deviation(tensor, config));
+    }
+
+    /** GPT-2 draws what is added to the residual stream smaller, by √(additions): Radford et al. 2019, section 2.3. */
+    private static double deviation(ModelConfig.Tensor tensor, ModelConfig config) {
+        TensorNames names = config.names();
+        boolean added = names.equals(TensorNames.GPT2)
+                && (tensor.name().endsWith("." + names.attentionOutput() + ".weight")
+                        || tensor.name().endsWith("." + names.down() + ".weight"));
+        return added ? config.initializerRange() / StrictMath.sqrt(2.0 * config.layers()) : config.initializerRange();
     }
 
     private static TensorSource fresh(ModelConfig.Tensor tensor, ModelConfig config, long seed) {

@@ -36,7 +36,7 @@ import org.openstrawberry.model.safetensors.SafetensorsWriter;
 
 /**
  * Where a model's tensors lie: in one file, or in shards that an index names. Files of a bare model, which leave out what
- * all names but the head's begin with, are read as well.
+ * all names but the head's begin with, are read as well, and the text part of a model that also sees images.
  *
  * @param main the file that a missing tensor is reported for: the one file, or the index
  * @param places by the tensor's name in the configuration
@@ -54,6 +54,10 @@ record WeightFiles(Path main, Map<String, Place> places) {
     static final String INDEX = "model.safetensors.index.json";
 
     private static final Pattern SHARD = Pattern.compile("model-\\d{5}-of-\\d{5}\\.safetensors");
+    /** In the files of transformers 4, and of 5. */
+    private static final Pattern TEXT_PART = Pattern.compile("^(?:language_model\\.|(model\\.)language_model\\.)");
+
+    private static final Pattern OTHER_PARTS = Pattern.compile("(model\\.)?(vision_tower|multi_modal_projector)\\..*");
     private static final ObjectMapper JSON = new ObjectMapper();
 
     /** Finds and checks the weights of a directory, reading headers only. */
@@ -63,7 +67,7 @@ record WeightFiles(Path main, Map<String, Place> places) {
         if (Files.exists(single) || !Files.exists(index)) {
             Map<String, Place> places = new LinkedHashMap<>();
             try (SafetensorsFile file = SafetensorsFile.open(single)) {
-                check(file, file.names(), config, places);
+                check(file, file.names(), isPart(file.names()), config, places);
             }
             return new WeightFiles(single, places).complete(config);
         }
@@ -77,7 +81,7 @@ record WeightFiles(Path main, Map<String, Place> places) {
                 }
             });
             try (SafetensorsFile file = SafetensorsFile.open(shard)) {
-                check(file, names, config, places);
+                check(file, names, isPart(shards.keySet()), config, places);
                 for (String name : file.names()) {
                     if (!names.contains(name)) {
                         throw new InvalidInputException(
@@ -206,16 +210,24 @@ record WeightFiles(Path main, Map<String, Place> places) {
         return places;
     }
 
-    private static void check(SafetensorsFile file, Set<String> names, ModelConfig config, Map<String, Place> places) {
+    /** Whether the text model is a part of one that also sees images. */
+    private static boolean isPart(Set<String> names) {
+        return names.stream().anyMatch(name -> TEXT_PART.matcher(name).find());
+    }
+
+    private static void check(
+            SafetensorsFile file, Set<String> names, boolean part, ModelConfig config, Map<String, Place> places) {
         Map<String, Shape> expected = config.tensorShapes();
         if (!config.classifies() && config.tieWordEmbeddings()) {
             expected.put(ModelConfig.OUTPUT, new Shape(config.vocabSize(), config.hiddenSize()));
         }
         for (String stored : names) {
-            if (config.names().ignored().matcher(stored).matches()) {
+            if (config.names().ignored().matcher(stored).matches()
+                    || (part && OTHER_PARTS.matcher(stored).matches())) {
                 continue;
             }
-            String name = expected.containsKey(stored) ? stored : config.names().base() + stored;
+            String inText = part ? TEXT_PART.matcher(stored).replaceFirst("$1") : stored;
+            String name = expected.containsKey(inText) ? inText : config.names().base() + inText;
             Shape shape = expected.get(name);
             if (shape == null) {
                 throw new InvalidInputException(file.path() + ": tensor \"" + stored

@@ -9,19 +9,24 @@ import java.util.function.ToDoubleFunction;
  * @param loss of the batch
  * @param gradNorm Euclidean norm of the gradient over all weights, before clipping
  * @param losses of each pair as a batch of its own, in the order given
- * @param logProbs of each pair, likewise
+ * @param tokens the log-probabilities of each pair, likewise
  * @param scored the same as the loss and the implicit rewards take them: with less weight on the tokens that only one
  *     completion of a pair is long enough to have, where the objective wants that
  */
 public record DpoStep(
-        double loss, double gradNorm, List<Double> losses, List<PairLogProbs> logProbs, List<PairLogProbs> scored) {
+        double loss, double gradNorm, List<Double> losses, List<PairTokens> tokens, List<PairLogProbs> scored) {
     public DpoStep {
         losses = List.copyOf(losses);
-        logProbs = List.copyOf(logProbs);
+        tokens = List.copyOf(tokens);
         scored = List.copyOf(scored);
-        if (logProbs.isEmpty()) {
+        if (tokens.isEmpty()) {
             throw new IllegalArgumentException("a step has at least one pair");
         }
+    }
+
+    /** The sums over each pair's completions, in the order given. */
+    public List<PairLogProbs> logProbs() {
+        return tokens.stream().map(PairTokens::sums).toList();
     }
 
     /**
@@ -49,7 +54,7 @@ public record DpoStep(
      * @return its mean
      */
     public double mean(ToDoubleFunction<PairLogProbs> quantity) {
-        return logProbs.stream().mapToDouble(quantity).average().orElseThrow();
+        return logProbs().stream().mapToDouble(quantity).average().orElseThrow();
     }
 
     /**

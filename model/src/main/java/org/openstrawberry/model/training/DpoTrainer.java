@@ -100,7 +100,7 @@ public final class DpoTrainer {
                 objective.value(found),
                 gradNorm,
                 found.stream().map(pair -> objective.value(List.of(pair))).toList(),
-                found.stream().map(PairTokens::sums).toList(),
+                found,
                 found.stream().map(objective::sums).toList());
     }
 

@@ -9,7 +9,7 @@ package org.openstrawberry.model.training;
  * @param referenceRejected log π_ref of each token of the other
  * @param weight by which the pair's losses count
  */
-record PairTokens(
+public record PairTokens(
         float[] policyChosen,
         float[] policyRejected,
         float[] referenceChosen,

@@ -94,7 +94,12 @@ public final class ModelTensors {
             Map<String, NDArray> tensors,
             Map<String, NDArray> gradients,
             NDManager owner) {
-        Reading frozen = new Reading(config, owner, name -> owner.create(new Shape(0)));
+        NDArray none = owner.create(new Shape(0));
+        String head = lora.head() ? config.headName() : "";
+        Reading frozen = new Reading(
+                config,
+                owner,
+                name -> name.equals(head) ? gradients.getOrDefault(LoraConfig.head(config), none) : none);
         return frozen.adapted(lora, tensors, gradients);
     }
 

@@ -27,13 +27,16 @@ import org.openstrawberry.model.pretrained.LoraConfig;
 import org.openstrawberry.model.pretrained.ModelConfig;
 import org.openstrawberry.model.pretrained.Weights;
 import org.openstrawberry.model.training.DpoTrainer;
+import org.openstrawberry.model.training.Gradients;
 import org.openstrawberry.model.training.Optimizer;
 import org.openstrawberry.model.training.OptimizerSettings;
 import org.openstrawberry.model.training.PreferenceObjective;
 import org.openstrawberry.model.training.PreferencePair;
 import org.openstrawberry.model.transformer.Decoder;
 import org.openstrawberry.model.transformer.Logits;
+import org.openstrawberry.model.transformer.Pass;
 import org.openstrawberry.model.transformer.TinyModel;
+import org.openstrawberry.model.transformer.TokenBatch;
 import org.openstrawberry.model.transformer.VectorModel;
 
 class AdapterTest {
@@ -132,6 +135,53 @@ class AdapterTest {
         }
     }
 
+    /** By the chain rule of W + s · B · A, from the gradient of W. */
+    @ParameterizedTest
+    @ValueSource(strings = {"llama", "gpt2", "phi3"})
+    void gradientsOfAdaptersAreThoseOfTheMatricesThatTheyMake(String family) {
+        VectorModel model = new VectorModel(family);
+        ModelConfig config = model.config();
+        LoraConfig lora = new LoraConfig(3, 5, false, List.of(LoraConfig.ALL_LINEAR));
+        Adapter adapter = new Adapter(lora, config);
+        Weights base = model.weights(manager);
+        Weights trained = adapter.fresh(7, manager);
+        trained.asMap()
+                .forEach((name, array) ->
+                        array.addi(manager.randomNormal(0, 0.1f, array.getShape(), array.getDataType())));
+        Adapted policy = new Adapted(adapter, base, trained);
+        Weights merged = adapter.merged(base, trained, manager);
+        Decoder decoder = model.decoder();
+        int[] prompt = {3, 4, 5};
+        TokenBatch batch = TokenBatch.of(
+                List.of(prompt, prompt),
+                List.of(new int[] {6, 7, 8, 9}, new int[] {9, 3}),
+                config.vocabSize(),
+                manager);
+        float[] slopes = {1, -2, 0.5f, 3, -1, 2};
+        try (Gradients whole = new Gradients(merged, decoder);
+                Gradients low = new Gradients(policy, decoder)) {
+            for (Gradients gradients : List.of(whole, low)) {
+                try (Pass pass = gradients.pass(batch)) {
+                    pass.backward(slopes, gradients.sums());
+                }
+            }
+            for (String layer : lora.layers(config)) {
+                NDArray ofMatrix = whole.byName().get(layer + ".weight");
+                NDArray slope = config.names().inByOut() ? ofMatrix.transpose() : ofMatrix; // [out, in]
+                NDArray up = trained.get(LoraConfig.up(layer));
+                NDArray down = trained.get(LoraConfig.down(layer));
+                float scale = (float) lora.scale();
+                assertThat(low.byName().get(LoraConfig.up(layer)).toFloatArray())
+                        .as(layer)
+                        .containsExactly(
+                                slope.matMul(down.transpose()).mul(scale).toFloatArray(), within(2e-4f));
+                assertThat(low.byName().get(LoraConfig.down(layer)).toFloatArray())
+                        .as(layer)
+                        .containsExactly(up.transpose().matMul(slope).mul(scale).toFloatArray(), within(2e-4f));
+            }
+        }
+    }
+
     @Test
     void whatIsSavedIsReadBack(@TempDir Path folder) {
         ModelConfig config = TinyModel.config();
@@ -163,6 +213,16 @@ class AdapterTest {
                 "\"q_proj\",",
                 "\"k_proj\",",
                 "tensors are missing: base_model.model.model.layers.0.self_attn.k");
+        refused(
+                folder,
+                "\"v_proj\"",
+                "\"q_proj\"",
+                "found tensors that do not belong here: base_model.model.model.layers.0.self_attn.v_proj.lora_A");
+        refused(
+                folder,
+                "\"init_lora_weights\": true",
+                "\"init_lora_weights\": \"pissa_niter_16\"",
+                "init_lora_weights: found \"pissa_niter_16\", expected true");
         refused(folder, "\"q_proj\",", "\"qqq\",", "target_modules: target \"qqq\" is no linear layer");
     }
 

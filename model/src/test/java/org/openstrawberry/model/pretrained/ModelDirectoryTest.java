@@ -14,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterEach;
@@ -262,6 +263,54 @@ class ModelDirectoryTest {
         });
         try (Weights weights = ModelDirectory.open(directory).load(manager)) {
             assertThat(weights.names()).contains("model.embed_tokens.weight", "lm_head.weight");
+        }
+    }
+
+    /** In the two ways in which transformers has named its tensors. */
+    @Test
+    void theTextModelOfAGemma3ThatSeesImagesIsFoundAndExportedAlone() throws IOException {
+        Path start = Vectors.copy(Vectors.model("gemma2"), temporary.resolve("start"));
+        ObjectNode text = (ObjectNode) Vectors.json(Vectors.family("gemma3").resolve("config.json"));
+        text.put("vocab_size", 400).put("initializer_range", 0.3).putNull("final_logit_softcapping");
+        JSON.writeValue(start.resolve("config.json").toFile(), text);
+        Path plain = temporary.resolve("plain");
+        ModelInitializer.init(start, 3, plain);
+        ModelDirectory alone = ModelDirectory.open(plain);
+        for (String prefix : List.of("language_model.model.", "model.language_model.")) {
+            Path whole = Vectors.copy(plain, temporary.resolve(prefix));
+            ObjectNode root = JSON.createObjectNode();
+            root.putArray("architectures").add("Gemma3ForConditionalGeneration");
+            root.put("model_type", "gemma3").put("eos_token_id", 1).put("pad_token_id", 0);
+            ObjectNode inner = text.deepCopy();
+            inner.remove(List.of("architectures", "eos_token_id", "pad_token_id"));
+            inner.put("final_logit_softcapping", 5.0);
+            root.set("text_config", inner);
+            root.putObject("vision_config").put("hidden_size", 8);
+            JSON.writeValue(whole.resolve("config.json").toFile(), root);
+            Map<String, NDArray> tensors = new LinkedHashMap<>();
+            tensors.put(
+                    (prefix.startsWith("model.") ? "model." : "") + "vision_tower.patch.weight",
+                    manager.zeros(new Shape(2, 2)));
+            try (Weights weights = alone.load(manager)) {
+                weights.asMap().forEach((name, array) -> tensors.put(name.replaceFirst("^model\\.", prefix), array));
+                SafetensorsWriter.write(whole.resolve("model.safetensors"), tensors);
+            }
+
+            ModelDirectory found = ModelDirectory.open(whole);
+
+            assertThat(found.config()).isEqualTo(alone.config());
+            assertThat(found.eosIds()).isEqualTo(alone.eosIds());
+            Path exported = temporary.resolve(prefix + "exported");
+            try (Weights weights = found.load(manager)) {
+                found.export(exported, weights);
+            }
+            assertThat(exported.resolve("model.safetensors"))
+                    .hasSameBinaryContentAs(plain.resolve("model.safetensors"));
+            assertThat(Vectors.json(exported.resolve("config.json"))
+                            .path("model_type")
+                            .asText())
+                    .isEqualTo("gemma3_text");
+            assertThat(ModelDirectory.open(exported).config()).isEqualTo(alone.config());
         }
     }
 

@@ -2,6 +2,7 @@ package org.openstrawberry.model.pretrained;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
+import static org.assertj.core.api.Assertions.withinPercentage;
 
 import ai.djl.ndarray.NDManager;
 import java.io.IOException;
@@ -82,6 +83,30 @@ class ModelInitializerTest {
                     .isZero();
             assertThat(gpt2.get("transformer.ln_f.weight").min().getFloat()).isEqualTo(1);
         }
+    }
+
+    @Test
+    void ofGpt2WhatIsAddedToTheResidualStreamIsDrawnSmaller() {
+        try (NDManager manager = Torch.start(1, "cpu")) {
+            ModelInitializer.init(Vectors.model("gpt2"), 7, directory.resolve("gpt2"));
+            ModelDirectory model = ModelDirectory.open(directory.resolve("gpt2"));
+            Weights gpt2 = model.load(manager);
+            double range = model.config().initializerRange();
+            double smaller = range / Math.sqrt(2.0 * model.config().layers());
+            assertThat(deviation(gpt2, "transformer.h.0.attn.c_attn.weight")).isCloseTo(range, withinPercentage(5));
+            assertThat(deviation(gpt2, "transformer.h.0.mlp.c_fc.weight")).isCloseTo(range, withinPercentage(5));
+            assertThat(deviation(gpt2, "transformer.h.0.attn.c_proj.weight")).isCloseTo(smaller, withinPercentage(5));
+            assertThat(deviation(gpt2, "transformer.h.1.mlp.c_proj.weight")).isCloseTo(smaller, withinPercentage(5));
+        }
+    }
+
+    private static double deviation(Weights weights, String name) {
+        double sum = 0;
+        float[] elements = weights.get(name).toFloatArray();
+        for (float element : elements) {
+            sum += (double) element * element;
+        }
+        return Math.sqrt(sum / elements.length);
     }
 
     private byte[] init(long seed, String name) throws IOException {

@@ -5,6 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.ndarray.NDManager;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -12,6 +15,8 @@ import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.openstrawberry.model.Torch;
 import org.openstrawberry.model.pretrained.ModelConfig;
 import org.openstrawberry.model.pretrained.Weights;
@@ -88,6 +93,38 @@ class LogProbsTest {
         List<Sequence> foreign = List.of(new Sequence(new int[] {1}, new int[] {13}));
         assertThatThrownBy(() -> logProbs.sums(weights, foreign, 100))
                 .hasMessage("a sequence holds token 13; the model has 0 to 12");
+    }
+
+    /** The scores of all tokens would be 1 GiB, and as much again for each thing made of them. */
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void memoryIsBoundedByAChunkOfTheVocabularysScores() throws IOException {
+        ModelConfig wide = TinyModel.config(131_072, 8, 1, 2, 1, 4, 12);
+        Decoder wideDecoder = new Decoder(wide);
+        Weights many = TinyModel.weights(wide, 1, manager);
+        int[] completion = new Random(5).ints(1024, 0, 131_072).toArray();
+        PreferencePair pair = new PreferencePair(new int[] {1}, completion, new int[] {7});
+        DpoTrainer trainer = new DpoTrainer(wideDecoder);
+        trainer.measure(
+                many,
+                many.copy(manager),
+                List.of(new PreferencePair(new int[] {1}, new int[] {2}, new int[] {3})),
+                PreferenceObjective.sigmoid(0.1),
+                4096);
+        Weights other = many.copy(manager);
+        Files.writeString(Path.of("/proc/self/clear_refs"), "5"); // the peak starts anew
+        long before = peak();
+        trainer.measure(many, other, List.of(pair), PreferenceObjective.sigmoid(0.1), 4096);
+        assertThat(peak() - before).isLessThan(250L << 20);
+    }
+
+    /** Bytes of memory that the process has held at most. */
+    private static long peak() throws IOException {
+        return Files.readAllLines(Path.of("/proc/self/status")).stream()
+                .filter(line -> line.startsWith("VmHWM:"))
+                .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) << 10)
+                .findFirst()
+                .orElseThrow();
     }
 
     static List<Sequence> sequences(Random random, int count) {

@@ -63,6 +63,27 @@ class TrainerTest {
         }
     }
 
+    /** A completion eight times as long pads the others' rows when it stands in the same batch. */
+    @Test
+    void klAndEntropyDoNotDependOnThePaddingOfTheirBatch() {
+        List<PreferencePair> pairs = new ArrayList<>(pairs(3));
+        DpoTrainer trainer = new DpoTrainer(decoder);
+        int[] longIds = new Random(9).ints(64, 0, 13).toArray();
+        pairs.add(new PreferencePair(new int[] {1}, longIds, new int[] {2}));
+
+        DpoStep padded = trainer.measure(policy, reference, pairs, DPO, WHOLE);
+
+        double kl = 0;
+        double entropy = 0;
+        for (PreferencePair pair : pairs) {
+            DpoStep alone = trainer.measure(policy, reference, List.of(pair), DPO, WHOLE);
+            kl += alone.kl() / pairs.size();
+            entropy += alone.entropy() / pairs.size();
+        }
+        assertThat(padded.kl()).isCloseTo(kl, within(1e-5)).isNotZero();
+        assertThat(padded.entropy()).isCloseTo(entropy, within(1e-4)).isPositive();
+    }
+
     @Test
     void oneBatchOfEightIsEightBatchesOfOne() {
         List<PreferencePair> pairs = pairs(8);

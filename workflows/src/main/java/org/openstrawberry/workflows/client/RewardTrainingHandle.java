@@ -27,6 +27,9 @@ import reactor.core.scheduler.Schedulers;
 public final class RewardTrainingHandle {
     private static final Logger log = LoggerFactory.getLogger(RewardTrainingHandle.class);
 
+    /** By which Temporal knows such workflows. */
+    static final String TYPE = "RewardTrainingWorkflow";
+
     private final WorkflowStub stub;
     private final RewardTrainingWorkflow workflow;
 
@@ -70,7 +73,7 @@ public final class RewardTrainingHandle {
             if (execution.getCloseTime() != null) {
                 return Optional.empty();
             }
-            if (!execution.getWorkflowType().equals("RewardTrainingWorkflow")) {
+            if (!execution.getWorkflowType().equals(TYPE)) {
                 throw new InvalidInputException(
                         id + ": is running, and is no training of a reward model; expected another --run-dir");
             }
@@ -95,6 +98,11 @@ public final class RewardTrainingHandle {
     /** Pauses after the checkpoint that is under way. */
     public void pause() {
         workflow.pause();
+    }
+
+    /** Ends after the checkpoint that is under way, with the model as it is then. */
+    public void stop() {
+        workflow.stop();
     }
 
     /** What came out; a {@link RunFailedException} where the training failed. */

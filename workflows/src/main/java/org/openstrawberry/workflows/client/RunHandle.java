@@ -159,6 +159,15 @@ public final class RunHandle {
         return input().directoryOf(id());
     }
 
+    /**
+     * Whether it is the training of a reward model, which some of the same signals and questions steer.
+     *
+     * @throws WorkflowNotFoundException if nothing of that id is known
+     */
+    public boolean trainsRewardModel() {
+        return stub.describe().getWorkflowType().equals(RewardTrainingHandle.TYPE);
+    }
+
     private String id() {
         return stub.getExecution().getWorkflowId();
     }

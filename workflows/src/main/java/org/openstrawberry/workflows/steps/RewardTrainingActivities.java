@@ -16,8 +16,12 @@ public interface RewardTrainingActivities {
      */
     Standing advance(RunRef run, int step);
 
-    /** Writes the trained model, a Hugging Face directory, and {@code result.json}. */
-    Exported export(RunRef run);
+    /**
+     * Writes the trained model, a Hugging Face directory, and {@code result.json}.
+     *
+     * @param step steps taken
+     */
+    Exported export(RunRef run, int step);
 
     /**
      * Where a training stands.
@@ -30,9 +34,10 @@ public interface RewardTrainingActivities {
 
     /**
      * @param steps taken
+     * @param of how many; 0 in what was written before a training could be stopped
      * @param metrics of the last of them, and of the last evaluation
      * @param model absolute path of the directory
      * @param sha256 of its {@code model.safetensors}, or of the hashes of its shards
      */
-    record Exported(int steps, Map<String, Double> metrics, String model, String sha256) {}
+    record Exported(int steps, int of, Map<String, Double> metrics, String model, String sha256) {}
 }
