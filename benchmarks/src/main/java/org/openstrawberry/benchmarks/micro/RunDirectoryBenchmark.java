@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import org.openjdk.jmh.annotations.Benchmark;
@@ -54,8 +55,14 @@ public class RunDirectoryBenchmark {
         store = new ArtifactStore(directory);
         metrics = new MetricsLog(directory);
         int[] ids = IntStream.range(0, TOKENS).map(i -> i * 31).toArray();
+        float[] numbers = new float[TOKENS];
+        for (int i = 0; i < TOKENS; i++) {
+            numbers[i] = -1f / (i + 1);
+        }
+        Optional<float[]> logprobs = Optional.of(numbers);
         thoughts = IntStream.range(0, SEQUENCES)
-                .mapToObj(i -> new ThoughtLine(1, i / 4, i % 4, ids, "a thought of a few words ".repeat(8), false))
+                .mapToObj(i ->
+                        new ThoughtLine(1, i / 4, i % 4, ids, "a thought of a few words ".repeat(8), false, logprobs))
                 .toList();
         row = new HashMap<>();
         for (int i = 0; i < 40; i++) {

@@ -1,5 +1,7 @@
 package org.openstrawberry.model.training;
 
+import java.util.Arrays;
+
 /**
  * A pair's log-probabilities token by token, over its completions only.
  *
@@ -47,5 +49,25 @@ public record PairTokens(
             sum += t < sharedTokens() ? values[t] : tailWeight * values[t];
         }
         return sum;
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof PairTokens that
+                && Arrays.equals(policyChosen, that.policyChosen)
+                && Arrays.equals(policyRejected, that.policyRejected)
+                && Arrays.equals(referenceChosen, that.referenceChosen)
+                && Arrays.equals(referenceRejected, that.referenceRejected)
+                && weight == that.weight;
+    }
+
+    @Override
+    public int hashCode() {
+        return 31 * (31 * Arrays.hashCode(policyChosen) + Arrays.hashCode(policyRejected)) + Double.hashCode(weight);
+    }
+
+    @Override
+    public String toString() {
+        return "PairTokens[" + sums() + ", weight=" + weight + "]";
     }
 }

@@ -5,10 +5,10 @@ import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.NoSuchElementException;
-import java.util.Optional;
 import org.openstrawberry.model.kernels.Kernels;
 import org.openstrawberry.model.pretrained.LoraConfig;
 import org.openstrawberry.model.pretrained.ModelConfig;
@@ -270,9 +270,7 @@ public final class ModelTensors {
         /** Views of rows that follow each other. */
         private List<NDArray> parts(NDArray whole, int... rows) {
             if (whole.size() == 0) {
-                return Optional.of(whole).stream()
-                        .flatMap(empty -> java.util.Collections.nCopies(rows.length, empty).stream())
-                        .toList();
+                return Collections.nCopies(rows.length, whole);
             }
             long[] cuts = new long[rows.length - 1];
             long at = 0;
@@ -302,7 +300,7 @@ public final class ModelTensors {
             List<List<NDArray>> frozen = read().layers;
             List<List<NDArray>> adapters = new ArrayList<>();
             for (int i = 0; i < config.layers(); i++) {
-                List<NDArray> layer = new ArrayList<>(java.util.Collections.nCopies(4 * MATRICES, none));
+                List<NDArray> layer = new ArrayList<>(Collections.nCopies(4 * MATRICES, none));
                 String prefix = names.layer(i);
                 place(layer, 0, prefix, names.queryKeyValue(), tensors, gradients, sizes());
                 place(layer, 3, prefix, List.of(names.attentionOutput()), tensors, gradients);

@@ -40,6 +40,7 @@ public final class Pass implements AutoCloseable {
     private final Map<Long, List<NDArray>> masks = new HashMap<>(); // of prompts and of rows, by window
     private final List<NDArray> inputs = new ArrayList<>(); // of each layer that is to be computed once more
     private final List<List<NDArray>> kept = new ArrayList<>();
+    private List<NDArray> distributions = List.of(); // [targets, vocab] in parts, where there is room for them
     private NDArray last; // [tokens, hidden]: what comes out of the last layer
 
     Pass(Decoder decoder, ModelTensors weights, TokenBatch batch, Keep keep, NDManager parent) {
@@ -98,7 +99,8 @@ public final class Pass implements AutoCloseable {
     }
 
     private List<NDArray> logProbs(boolean squares) {
-        return Kernels.call("log_probs")
+        distributions.forEach(NDArray::close);
+        List<NDArray> found = Kernels.call("log_probs")
                 .with(last)
                 .with(batch.predictedAt())
                 .with(batch.targets())
@@ -106,7 +108,10 @@ public final class Pass implements AutoCloseable {
                 .with(config.norms().epsilon())
                 .with(config.logitSoftCap().orElse(0))
                 .with(squares)
+                .with(keep != Keep.NOTHING)
                 .tensors(memory);
+        distributions = found.subList(2, found.size());
+        return found;
     }
 
     /**
@@ -122,6 +127,7 @@ public final class Pass implements AutoCloseable {
                         .with(last)
                         .with(batch.predictedAt())
                         .with(batch.targets())
+                        .with(distributions)
                         .with(weights.ends())
                         .with(gradients.ends())
                         .with(config.norms().epsilon())
@@ -166,6 +172,8 @@ public final class Pass implements AutoCloseable {
     }
 
     private void backward(NDArray fromTheEnd, ModelTensors gradients) {
+        distributions.forEach(NDArray::close);
+        distributions = List.of();
         if (keep == Keep.NOTHING || kept.isEmpty()) {
             throw new IllegalStateException("nothing was kept for the way back, or it was used up");
         }

@@ -37,7 +37,7 @@ public final class WritingWeights implements AutoCloseable {
                 layers.addAll(Kernels.call("for_writing")
                         .with(plain.layer(i))
                         .with(Tensors.longs(scratch, order, new Shape(order.length)))
-                        .with(scales(config, scratch))
+                        .with(scales(config, order, scratch))
                         .with(half)
                         .with(packed)
                         .with(ROWS)
@@ -76,25 +76,37 @@ public final class WritingWeights implements AutoCloseable {
         return ends;
     }
 
-    /** The rows of queries, keys and values, the two halves of each rotary pair of a query or key beside each other. */
+    /**
+     * The rows of queries, keys and values in their new order: the queries of a key head, their key, the next ones; then the
+     * values. The two halves of each rotary pair of a query or key stand beside each other.
+     */
     private static long[] order(ModelConfig config, int layer) {
         int dim = config.headDim();
+        int group = config.heads() / config.kvHeads();
         int turned =
                 config.attention().get(layer).rope().map(rope -> rope.dims()).orElse(0);
-        int turning = config.heads() + config.kvHeads();
-        long[] order = new long[(turning + config.kvHeads()) * dim];
+        long[] order = new long[(config.heads() + 2 * config.kvHeads()) * dim];
         Arrays.setAll(order, row -> {
-            int place = row % dim;
             int head = row / dim;
-            return head >= turning || place >= turned ? row : head * dim + place / 2 + (place % 2) * (turned / 2);
+            int place = row % dim;
+            if (head >= config.heads() + config.kvHeads()) {
+                return row;
+            }
+            int kvHead = head / (group + 1);
+            int member = head % (group + 1);
+            int from = member < group ? kvHead * group + member : config.heads() + kvHead;
+            return from * dim + (place >= turned ? place : place / 2 + (place % 2) * (turned / 2));
         });
         return order;
     }
 
-    private static NDArray scales(ModelConfig config, NDManager manager) {
-        float[] scales = new float[(config.heads() + 2 * config.kvHeads()) * config.headDim()];
-        Arrays.fill(scales, 1);
-        Arrays.fill(scales, 0, config.heads() * config.headDim(), (float) config.attentionScale());
+    /** What each row is multiplied by: the scale of attention if it is a query's. */
+    private static NDArray scales(ModelConfig config, long[] order, NDManager manager) {
+        float[] scales = new float[order.length];
+        for (int row = 0; row < scales.length; row++) {
+            boolean query = order[row] < (long) config.heads() * config.headDim();
+            scales[row] = query ? (float) config.attentionScale() : 1;
+        }
         return Tensors.floats(manager, scales, new Shape(scales.length));
     }
 

@@ -39,8 +39,9 @@ class Kernels(Module):
       g.add_(torch.mm(d.t(), x), alpha=scale)
 
   def inverse_rms(self, x: Tensor, epsilon: float) -> Tensor:
-    square = torch.linalg_vector_norm(x, 2, [-1], True).square_()
-    return square.div_(x.size(-1)).add_(epsilon).rsqrt_()
+    # The norm is one pass over x without an array of its size in between.
+    norm = torch.linalg_vector_norm(x, 2, [-1], True)
+    return norm.mul_(norm).div_(x.size(-1)).add_(epsilon).rsqrt_()
 
   def norm(self, x: Tensor, gain: Tensor, bias: Tensor, epsilon: float) -> Tensor:
     # A bias makes it a layer norm, none a root-mean-square norm.
@@ -295,7 +296,7 @@ class Kernels(Module):
     # 0 where a query sees a key, else -inf: places [rows, s] and [rows, length] to [rows, 1, s, length]
     distance = queries.unsqueeze(2) - keys.unsqueeze(1)
     hidden = (distance < 0) | (distance >= window)
-    return torch.zeros(hidden.size()).masked_fill_(hidden, -float("inf")).unsqueeze(1)
+    return torch.zeros(hidden.size(), device=hidden.device).masked_fill_(hidden, -float("inf")).unsqueeze(1)
 
   def turns(self, cosines: Tensor, sines: Tensor, places: Tensor) -> List[Tensor]:
     # Tables [positions, dims / 2] to what turn takes of each token
@@ -329,29 +330,35 @@ class Kernels(Module):
     # Rows of scores that are there at a time: 16 MiB of them
     return max(1, 4194304 // head.size(0))
 
-  def log_probs(self, x: Tensor, places: Tensor, targets: Tensor, w: List[Tensor], epsilon: float, cap: float, squares: bool) -> List[Tensor]:
-    # log π(target) at each place of x [tokens, hidden], and log Σ_v π(v)² if asked for; w: [norm gain and bias, head]
+  def log_probs(self, x: Tensor, places: Tensor, targets: Tensor, w: List[Tensor], epsilon: float, cap: float, squares: bool, keep: bool) -> List[Tensor]:
+    # log π(target) at each place of x [tokens, hidden]; log Σ_v π(v)² if asked for; and the distributions for the way back,
+    # where all of them are 128 MiB at most. w: [norm gain and bias, head]
     y, head = self.norm(x.index_select(0, places), w[0], w[1], epsilon), w[2]
-    found, concentration = torch.empty_like(targets, dtype=6), torch.empty([targets.size(0) if squares else 0])
-    step = self.chunk(head)
-    for at in range(0, targets.size(0), step):
+    count, step = targets.size(0), self.chunk(head)
+    found, concentration = x.new_empty([count]), x.new_empty([count if squares else 0])
+    small = keep and cap == 0 and count * head.size(0) <= 33554432
+    kept: List[Tensor] = []
+    for at in range(0, count, step):
       logits = self.logits(y[at:at + step], head, cap)
       total = logits.logsumexp(-1, keepdim=True)
       found[at:at + step] = logits.gather(1, targets[at:at + step].unsqueeze(1)).sub_(total).squeeze(1)
       if squares:
-        concentration[at:at + step] = logits.mul_(2).logsumexp(-1).sub_(total.squeeze(1), alpha=2)
-    return [found, concentration]
+        concentration[at:at + step] = (logits * 2).logsumexp(-1).sub_(total.squeeze(1), alpha=2)
+      if small:
+        kept.append(logits.sub_(total).exp_())
+    return [found, concentration] + kept
 
-  def log_probs_backward(self, slope: Tensor, x: Tensor, places: Tensor, targets: Tensor, w: List[Tensor], g: List[Tensor], epsilon: float, cap: float) -> Tensor:
-    # slope: of the loss by each log-probability
+  def log_probs_backward(self, slope: Tensor, x: Tensor, places: Tensor, targets: Tensor, kept: List[Tensor], w: List[Tensor], g: List[Tensor], epsilon: float, cap: float) -> Tensor:
+    # slope: of the loss by each log-probability; kept is used up
     at_places = x.index_select(0, places)
     y, head = self.norm(at_places, w[0], w[1], epsilon).to(w[2].dtype), w[2]
     d_y = torch.empty_like(y)
     step = self.chunk(head)
-    for at in range(0, targets.size(0), step):
-      logits = self.logits(y[at:at + step], head, cap)
+    for i in range((targets.size(0) + step - 1) // step):
+      at = i * step
       s = slope[at:at + step].unsqueeze(1)
-      d = logits.softmax(-1).mul_(-s)
+      logits = kept[i] if len(kept) > 0 else self.logits(y[at:at + step], head, cap)
+      d = logits.mul_(-s) if len(kept) > 0 else logits.softmax(-1).mul_(-s)
       d.scatter_add_(1, targets[at:at + step].unsqueeze(1), s)
       if cap > 0:
         d = torch.tanh_backward(d, logits.div_(cap))
@@ -400,13 +407,15 @@ class Kernels(Module):
   # ---- writing tokens
   #
   # weights: seventeen a layer: [norm gain and bias, query-key-value and bias, query and key gains [heads, dim], output and
-  #          bias, gain after attention, norm gain and bias, gate and bias, up and bias, down and bias, gain after]
+  #          bias, gain after attention, norm gain and bias, gate and bias, up and bias, down and bias, gain after]; the
+  #          queries of a key head stand before their key, and behind all of them the values
   # top:     [embedding, learned positions, norm gain and bias, head]
   # spins:   for each kind of rotary positions complex [positions, dims / 2]; the pairs of a head stand side by side
   # plan:    a layer's kind of rotary positions (-1: none) and its window (0: it sees all), for all layers
   # numbers: as above, with the scale of attention 1, for it is in the weights; then the scale of embeddings, the soft cap
   #          of logits
-  # keys [rows, kv heads, dim, slots] and values [rows, kv heads, slots, dim] a layer, written in place
+  # values [rows, kv heads, slots, dim] and keys [rows, kv heads, dim, slots] a layer, written in place; keys lie as values do
+  # in bfloat16, where the fused attention is the faster one
 
   def pack(self, weight: Tensor, rows: int) -> Tensor:
     # in the layout that oneDNN's products want, for about so many rows
@@ -445,8 +454,9 @@ class Kernels(Module):
     return [w[1], w[1], self.laid(w[2] * w[0], half, packed, rows)]
 
   def laid(self, weight: Tensor, half: bool, packed: bool, rows: int) -> Tensor:
+    # Small matrices are done with before oneDNN's calls have paid for themselves.
     weight = self.cast(weight, half)
-    if packed and weight.numel() > 0:
+    if packed and weight.numel() >= (1 if half else 131072):
       return self.pack(weight, rows)
     return weight
 
@@ -466,11 +476,13 @@ class Kernels(Module):
       return to + self.norm(self.product(x, weight, bias), gain, to.new_zeros([0]), epsilon)
     if weight.is_mkldnn and weight.dtype == to.dtype and bias.numel() == 0:
       return ops.mkldnn._linear_pointwise(x, to, weight, None, "add")
+    if not weight.is_mkldnn and weight.dtype == to.dtype and bias.numel() == 0 and to.dim() == 2:
+      return torch.addmm(to, x, weight.t())
     return to + self.product(x, weight, bias)
 
   def plain_norm(self, x: Tensor, gain: Tensor, bias: Tensor, epsilon: float) -> Tensor:
     if gain.numel() == 0:
-      return torch.rms_norm(x, [x.size(-1)], None, epsilon)
+      return x * self.inverse_rms(x, epsilon)
     return self.norm(x, gain, bias, epsilon)
 
   def feed(self, x: Tensor, w: List[Tensor], at: int, kind: int, epsilon: float) -> Tensor:
@@ -495,7 +507,7 @@ class Kernels(Module):
     return turned if dims == x.size(-1) else torch.cat([turned, x[..., dims:]], -1)
 
   def project(self, x: Tensor, w: List[Tensor], at: int, kind: int, spun: List[Tensor], sizes: List[int], numbers: List[float]) -> List[Tensor]:
-    # x [..., hidden] to queries and keys [..., heads + kv heads, dim] and values [..., kv heads, dim]
+    # x [..., hidden] to queries and keys [..., kv heads, group + 1, dim] and values [..., kv heads, dim]
     heads, kv, dim = sizes[0], sizes[1], sizes[2]
     both = self.product(self.plain_norm(x, w[at], w[at + 1], numbers[0]), w[at + 2], w[at + 3]).unflatten(-1, [-1, dim])
     qk, v = both[..., :heads + kv, :], both[..., heads + kv:, :]
@@ -503,7 +515,7 @@ class Kernels(Module):
       qk = self.norm(qk, w[at + 4], x.new_zeros([0]), numbers[0]).to(v.dtype)
     if kind >= 0:
       qk = self.spin(qk, spun[kind])
-    return [qk, v]
+    return [qk.unflatten(-2, [kv, -1]), v]
 
   def head(self, x: Tensor, top: List[Tensor], numbers: List[float]) -> Tensor:
     logits = self.product(self.plain_norm(x, top[2], top[3], numbers[0]), top[4], x.new_zeros([0])).float()
@@ -515,7 +527,7 @@ class Kernels(Module):
     # ids [prompts, time], padded on the right, to [logits [prompts, vocab]], the keys of all layers, their values
     prompts, time = ids.size(0), ids.size(1)
     heads, kv, layers = sizes[0], sizes[1], len(plan) // 2
-    places = torch.arange(time)
+    places = torch.arange(time, device=ids.device)
     spun = [table[:time].unsqueeze(1) for table in spins]
     x = self.embed(ids.flatten(), top[0], numbers[4], places.repeat(prompts), top[1]).view(prompts, time, -1)
     distance = places.unsqueeze(1) - places.unsqueeze(0)
@@ -523,20 +535,21 @@ class Kernels(Module):
     values: List[Tensor] = []
     for i in range(layers):
       found = self.project(x, w, 17 * i, plan[2 * i], spun, sizes, numbers)
-      q, k, v = found[0][:, :, :heads], found[0][:, :, heads:], found[1]
+      group = heads // kv
+      q, k, v = found[0][:, :, :, :group].reshape(prompts, time, heads, -1), found[0][:, :, :, group], found[1]
       window = plan[2 * i + 1]
       if window > 0 or numbers[2] > 0:
         hidden = (distance < 0) | (distance >= (window if window > 0 else time))
-        mask = torch.zeros([time, time]).masked_fill_(hidden, -float("inf")).to(v.dtype)
-        a = self.attend(q.contiguous(), k, v, mask.view(1, 1, time, time), numbers)[0].reshape(prompts, time, -1)
+        mask = torch.zeros([time, time], device=ids.device).masked_fill_(hidden, -float("inf")).to(v.dtype)
+        a = self.attend(q, k, v, mask.view(1, 1, time, time), numbers)[0].reshape(prompts, time, -1)
       else:
         all_k, all_v = k.transpose(1, 2).repeat_interleave(heads // kv, 1), v.transpose(1, 2).repeat_interleave(heads // kv, 1)
         a = torch.scaled_dot_product_attention(q.transpose(1, 2), all_k, all_v, None, 0.0, True, scale=1.0).transpose(1, 2).flatten(2)
-      keys.append(k.permute(0, 2, 3, 1).contiguous())
+      keys.append((k.transpose(1, 2) if v.dtype == 15 else k.permute(0, 2, 3, 1)).contiguous())
       values.append(v.transpose(1, 2).contiguous())
       x = self.add_product(x, a, w[17 * i + 5], w[17 * i + 6], w[17 * i + 7], numbers[0])
       x = self.feed(x, w, 17 * i, sizes[3], numbers[0])
-    last = x.flatten(0, 1).index_select(0, torch.arange(prompts) * time + lengths - 1)
+    last = x.flatten(0, 1).index_select(0, torch.arange(prompts, device=ids.device) * time + lengths - 1)
     return [self.head(last, top, numbers)] + keys + values
 
   def spread(self, caches: List[Tensor], prompt_of_row: Tensor, slots: int) -> List[Tensor]:
@@ -546,7 +559,7 @@ class Kernels(Module):
     for i in range(len(caches)):
       source = caches[i].index_select(0, prompt_of_row)
       rows, kv = source.size(0), source.size(1)
-      if i < layers:
+      if i < layers and source.dtype != 15:
         wide = source.new_empty([rows, kv, source.size(2), slots])
         wide[:, :, :, :source.size(3)] = source
       else:
@@ -563,20 +576,27 @@ class Kernels(Module):
     masks: Dict[int, Tensor] = {}
     for i in range(layers):
       found = self.project(x, w, 17 * i, plan[2 * i], spun, sizes, numbers)
-      keys, values = caches[i], caches[layers + i]
-      keys.select(3, slot).copy_(found[0][:, heads:])
+      keys, values, group, fused = caches[i], caches[layers + i], heads // kv, found[1].dtype == 15 and numbers[2] == 0
+      keys.select(2 if found[1].dtype == 15 else 3, slot).copy_(found[0][:, :, group])
       values.select(2, slot).copy_(found[1])
-      q = found[0][:, :heads].reshape(rows * kv, heads // kv, dim)
-      scores = torch.bmm(q, keys.view(rows * kv, dim, -1).narrow(2, 0, slot + 1))
-      if numbers[2] > 0:
-        scores.div_(numbers[2]).tanh_().mul_(numbers[2])
-      window = plan[2 * i + 1]
-      if padded or window > 0:
-        if window not in masks:
-          far = (place.unsqueeze(1) - slot_places[:, :slot + 1]) >= (window if window > 0 else 1 << 40)
-          masks[window] = torch.zeros(far.size()).masked_fill_(far, -float("inf")).to(scores.dtype).unsqueeze(1)
-        scores.view(rows, heads, -1).add_(masks[window])
-      a = torch.bmm(scores.softmax(-1), values.view(rows * kv, -1, dim).narrow(1, 0, slot + 1)).view(rows, -1)
+      q, window = found[0][:, :, :group], plan[2 * i + 1]
+      masked = padded or window > 0
+      if masked and window not in masks:
+        far = (place.unsqueeze(1) - slot_places[:, :slot + 1]) >= (window if window > 0 else 1 << 40)
+        masks[window] = torch.zeros(far.size(), device=far.device).masked_fill_(far, -float("inf")).to(found[1].dtype).unsqueeze(1)
+      if fused:
+        mask: Optional[Tensor] = None
+        if masked:
+          mask = masks[window].unsqueeze(1)
+        a = torch.scaled_dot_product_attention(q, keys[:, :, :slot + 1], values[:, :, :slot + 1], mask, 0.0, False, scale=1.0).reshape(rows, -1)
+      else:
+        all_keys = keys.transpose(2, 3) if found[1].dtype == 15 else keys
+        scores = torch.bmm(q.flatten(0, 1), all_keys.flatten(0, 1)[:, :, :slot + 1])
+        if numbers[2] > 0:
+          scores.div_(numbers[2]).tanh_().mul_(numbers[2])
+        if masked:
+          scores.view(rows, heads, -1).add_(masks[window])
+        a = torch.bmm(scores.softmax(-1), values.view(rows * kv, -1, dim).narrow(1, 0, slot + 1)).view(rows, -1)
       x = self.add_product(x, a, w[17 * i + 5], w[17 * i + 6], w[17 * i + 7], numbers[0])
       x = self.feed(x, w, 17 * i, sizes[3], numbers[0])
     return self.head(x, top, numbers)
@@ -627,9 +647,9 @@ class Kernels(Module):
     # leave it when a quarter of them has ended. Gives tokens and log-probabilities [steps, all rows], -1 and 0 where
     # there is none, and the state to go on from.
     steps = uniforms.size(0)
-    written = torch.full(uniforms.size(), -1, dtype=4)
-    told = torch.zeros(uniforms.size())
-    done = torch.zeros([alive.size(0)], dtype=11)
+    written = torch.full_like(uniforms, -1, dtype=4)
+    told = torch.zeros_like(uniforms)
+    done = torch.zeros_like(alive, dtype=11)
     for step in range(steps):
       chosen = self.choose(logits, uniforms[step].index_select(0, alive), banned, sampling)
       tokens = chosen[0]
@@ -645,7 +665,7 @@ class Kernels(Module):
           alive, place, tokens = alive.index_select(0, rows), place.index_select(0, rows), tokens.index_select(0, rows)
           slot_places = slot_places.index_select(0, rows)
           caches = [cache.index_select(0, rows) for cache in caches]
-          done = torch.zeros([writing], dtype=11)
+          done = torch.zeros_like(alive, dtype=11)
       if step + 1 < steps or not last:
         logits = self.next(tokens, place, slot, slot_places, padded, caches, w, top, spins, plan, sizes, numbers)
         place = place + 1
