@@ -115,8 +115,8 @@ class RewardSpecTest {
                         ":3:74: reward.judge.template: must hold no {{…}} but prompt, fields.NAME, first, second; found"
                                 + " \"{{frist}}\""),
                 arguments(
-                        "{ judge: { kind: pairwise, url: 'http://h/', model: m, from: 1 } }",
-                        ":3:64: reward.judge.from: unknown key; expected url, model, headers, system, template,"
+                        "{ judge: { kind: pairwise, url: 'http://h/', model: m, rating: 1 } }",
+                        ":3:64: reward.judge.rating: unknown key; expected url, model, headers, system, template,"
                                 + " pattern, max-tokens or temperature"),
                 arguments(
                         "{ sum: { parts: {} } }",
