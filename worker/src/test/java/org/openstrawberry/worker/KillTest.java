@@ -2,6 +2,7 @@ package org.openstrawberry.worker;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import blue.strategic.parquet.ParquetWriter;
 import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -13,6 +14,10 @@ import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import org.apache.parquet.schema.LogicalTypeAnnotation;
+import org.apache.parquet.schema.MessageType;
+import org.apache.parquet.schema.PrimitiveType;
+import org.apache.parquet.schema.Types;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.openstrawberry.activities.lines.ThoughtLine;
@@ -20,7 +25,6 @@ import org.openstrawberry.activities.store.Json;
 
 /** Real processes, ended as a power cut would. */
 class KillTest {
-    private static final int KILLS = 10;
     /** What each kill waits for, so that the warm-up and every phase meet at least one. */
     private static final List<String> MOMENTS = List.of(
             "run.yaml",
@@ -43,18 +47,7 @@ class KillTest {
     @Test
     void aRunKilledTenTimesEndsWithTheSameWeightsAndPairs() throws Exception {
         assertThat(start("undisturbed").waitFor()).isZero();
-        Random random = new Random(20261125);
-        for (int kill = 0; kill < KILLS; kill++) {
-            Process process = start("killed");
-            Path moment = run.directory("killed").resolve(MOMENTS.get(kill));
-            while (process.isAlive() && !Files.exists(moment)) {
-                Thread.sleep(2);
-            }
-            Thread.sleep(random.nextInt(40));
-            process.destroyForcibly();
-            assertThat(process.waitFor(30, TimeUnit.SECONDS)).isTrue();
-        }
-        assertThat(start("killed").waitFor()).isZero();
+        killAt(MOMENTS);
 
         assertThat(run.outcome("killed")).isEqualTo(run.outcome("undisturbed"));
         assertThat(run.optimizer("killed")).isEqualTo(run.optimizer("undisturbed"));
@@ -62,8 +55,62 @@ class KillTest {
         assertThat(run.metrics("killed")).hasSize(7).isEqualTo(run.metrics("undisturbed"));
     }
 
-    private Process start(String name) throws IOException {
-        List<String> command = TestProcesses.ours(run.train(name));
+    @Test
+    void soDoesARunOfAdaptersInBfloat16WithARewardModelOnPromptsFromParquet() throws Exception {
+        String[] settings = {
+            "model.dtype=bfloat16",
+            "model.lora={rank: 2, targets: [q_proj, down_proj]}",
+            "data.prompts=" + parquet(),
+            "reward.verifier=null",
+            "reward.classifier.model=" + run.rewardModel()
+        };
+        assertThat(start("undisturbed", settings).waitFor()).isZero();
+        killAt(
+                List.of(
+                        "checkpoints/warmup-000008",
+                        "iterations/000001/thoughts-00.jsonl",
+                        "iterations/000003/pairs.jsonl",
+                        "iterations/000004/step.json"),
+                settings);
+
+        assertThat(run.outcome("killed")).isEqualTo(run.outcome("undisturbed"));
+        assertThat(run.optimizer("killed")).isEqualTo(run.optimizer("undisturbed"));
+        assertThat(run.metrics("killed")).hasSize(7).isEqualTo(run.metrics("undisturbed"));
+    }
+
+    private Path parquet() throws IOException {
+        Path file = run.directory("prompts.parquet");
+        MessageType schema = Types.buildMessage()
+                .required(PrimitiveType.PrimitiveTypeName.BINARY)
+                .as(LogicalTypeAnnotation.stringType())
+                .named("prompt")
+                .named("prompts");
+        try (ParquetWriter<String> out =
+                ParquetWriter.writeFile(schema, file.toFile(), (prompt, row) -> row.write("prompt", prompt))) {
+            for (String word : List.of("strawberry", "raspberry", "banana", "mango", "cherry", "plum", "fig", "kiwi")) {
+                out.write("r in " + word + "?");
+            }
+        }
+        return file;
+    }
+
+    private void killAt(List<String> moments, String... settings) throws Exception {
+        Random random = new Random(20261125);
+        for (String each : moments) {
+            Process process = start("killed", settings);
+            Path moment = run.directory("killed").resolve(each);
+            while (process.isAlive() && !Files.exists(moment)) {
+                Thread.sleep(2);
+            }
+            Thread.sleep(random.nextInt(40));
+            process.destroyForcibly();
+            assertThat(process.waitFor(30, TimeUnit.SECONDS)).isTrue();
+        }
+        assertThat(start("killed", settings).waitFor()).isZero();
+    }
+
+    private Process start(String name, String... settings) throws IOException {
+        List<String> command = TestProcesses.ours(run.train(name, settings));
         File output = run.directory(name + ".out").toFile();
         return new ProcessBuilder(command)
                 .redirectErrorStream(true)

@@ -2,8 +2,6 @@ package org.openstrawberry.worker;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -13,7 +11,6 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.openstrawberry.activities.store.DurableFiles;
-import org.openstrawberry.model.pretrained.ModelInitializer;
 import org.openstrawberry.worker.TrainCommandTest.Said;
 
 /** Adapters, a reward model in the process, chat messages and data of another kind, all in one run. */
@@ -29,7 +26,7 @@ class RewardModelRunTest {
     @Test
     void aRunWithAdaptersARewardModelAndChatsEndsTheSameWhetherItIsPartedOrNot() throws IOException {
         Path base = folder.resolve("letter-count/base");
-        Path rewardModel = rewardModel(base);
+        Path rewardModel = run.rewardModel();
         Files.writeString(
                 base.resolve("chat_template.jinja"),
                 "{% for message in messages %}{{ message['content'] }}{% endfor %}");
@@ -60,21 +57,6 @@ class RewardModelRunTest {
                             .distinct())
                     .hasSizeGreaterThan(2);
         }
-    }
-
-    /** Of the policy's shape, with fresh weights large enough to tell texts apart. */
-    private Path rewardModel(Path base) throws IOException {
-        Path config = Files.createDirectories(folder.resolve("reward-config"));
-        ObjectMapper json = new ObjectMapper();
-        ObjectNode root = (ObjectNode) json.readTree(base.resolve("config.json").toFile());
-        root.putArray("architectures").add("LlamaForSequenceClassification");
-        root.put("num_labels", 1).put("initializer_range", 0.2).put("tie_word_embeddings", false);
-        json.writeValue(config.resolve("config.json").toFile(), root);
-        for (String file : List.of("tokenizer.json", "tokenizer_config.json")) {
-            Files.copy(base.resolve(file), config.resolve(file));
-        }
-        ModelInitializer.init(config, 3, folder.resolve("reward-model"));
-        return folder.resolve("reward-model");
     }
 
     private void train(String name, String... settings) {

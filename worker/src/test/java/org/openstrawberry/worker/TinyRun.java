@@ -2,6 +2,7 @@ package org.openstrawberry.worker;
 
 import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -15,6 +16,7 @@ import java.util.stream.Stream;
 import org.openstrawberry.activities.store.DurableFiles;
 import org.openstrawberry.activities.store.Hashes;
 import org.openstrawberry.config.ShippedRuns;
+import org.openstrawberry.model.pretrained.ModelInitializer;
 
 /** A run of seconds: the shipped one with fewer steps and prompts, in a folder of its own. */
 final class TinyRun {
@@ -130,5 +132,21 @@ final class TinyRun {
             rows.add(row);
         }
         return rows;
+    }
+
+    /** A sequence classifier of the policy's shape, with fresh weights large enough to tell texts apart. */
+    Path rewardModel() throws IOException {
+        Path base = folder.resolve("letter-count/base");
+        Path config = Files.createDirectories(folder.resolve("reward-config"));
+        ObjectMapper json = new ObjectMapper();
+        ObjectNode root = (ObjectNode) json.readTree(base.resolve("config.json").toFile());
+        root.putArray("architectures").add("LlamaForSequenceClassification");
+        root.put("num_labels", 1).put("initializer_range", 0.2).put("tie_word_embeddings", false);
+        json.writeValue(config.resolve("config.json").toFile(), root);
+        for (String file : List.of("tokenizer.json", "tokenizer_config.json")) {
+            Files.copy(base.resolve(file), config.resolve(file));
+        }
+        ModelInitializer.init(config, 3, folder.resolve("reward-model"));
+        return folder.resolve("reward-model");
     }
 }
