@@ -21,8 +21,13 @@ import org.openstrawberry.model.pretrained.TensorNames;
  * stands for one that is not there.
  */
 public final class ModelTensors {
-    /** The adapted places of a layer, in the kernels' order. */
+    /** Query, key, value, output, gate, up and down: what adapters may stand on. */
     private static final int MATRICES = 7;
+
+    /** Where the gains of norms stand among a layer's tensors, and their biases. */
+    private static final List<Integer> GAINS = List.of(0, 8, 9, 12, 13, 21);
+
+    private static final List<Integer> NORM_BIASES = List.of(1, 14);
 
     private final List<List<NDArray>> layers;
     private final List<List<NDArray>> adapters; // none, or for each layer four tensors a matrix
@@ -239,9 +244,6 @@ public final class ModelTensors {
                     fedBiases ? source.named(prefix + names.down() + ".bias") : none,
                     after ? gain(prefix + names.afterFeedForwardNorm()) : none);
         }
-
-        private static final List<Integer> GAINS = List.of(0, 8, 9, 12, 13, 21);
-        private static final List<Integer> NORM_BIASES = List.of(1, 14);
 
         private List<NDArray> queryKeyValue(String prefix, String kind) {
             if (names.queryKeyValue().size() == 3) {

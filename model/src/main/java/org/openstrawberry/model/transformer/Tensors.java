@@ -4,18 +4,14 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
-import ai.djl.ndarray.types.SparseFormat;
-import ai.djl.nn.core.Embedding;
 import java.nio.FloatBuffer;
 import java.nio.LongBuffer;
 
 /**
- * The few tensor operations that the rest of the model needs and that the NDArray interface hides or makes unsafe.
+ * Arrays of numbers that come from Java.
  *
- * <p>Arrays made of Java buffers borrow Java's memory: it is not aligned as libtorch's own (which can change the last bits
- * of a product), and the graph of a gradient does not keep it alive. All that enters a computation is therefore copied
- * into libtorch's memory, and calls such as {@code x.mul(2)}, which borrow a buffer for their number, are not used where
- * gradients flow.
+ * <p>Arrays made of Java buffers borrow Java's memory, which is not aligned as libtorch's own: that can change the last bits
+ * of a product. All that enters a computation is therefore copied into libtorch's memory.
  */
 public final class Tensors {
     private Tensors() {}
@@ -57,39 +53,5 @@ public final class Tensors {
      */
     public static NDArray scalar(NDManager manager, double value) {
         return manager.full(new Shape(), (float) value);
-    }
-
-    /**
-     * A product with a weight matrix.
-     *
-     * @param x float32 [..., in]
-     * @param weight float32 [out, in]
-     * @return x · weightᵀ, float32 [..., out], owned by the manager of x
-     */
-    public static NDArray linear(NDArray x, NDArray weight) {
-        return ai.djl.nn.core.Linear.linear(x, weight).singletonOrThrow();
-    }
-
-    /**
-     * A product with a weight matrix, and a bias.
-     *
-     * @param x float32 [..., in]
-     * @param weight float32 [out, in]
-     * @param bias float32 [out]
-     * @return x · weightᵀ + bias, float32 [..., out], owned by the manager of x
-     */
-    public static NDArray linear(NDArray x, NDArray weight, NDArray bias) {
-        return ai.djl.nn.core.Linear.linear(x, weight, bias).singletonOrThrow();
-    }
-
-    /**
-     * Rows of a table; repeated rows add up in the table's gradient, always in the same order.
-     *
-     * @param indices int64 [...]
-     * @param table float32 [rows, width]
-     * @return float32 [..., width], owned by the manager of the indices
-     */
-    public static NDArray rows(NDArray indices, NDArray table) {
-        return Embedding.embedding(indices, table, SparseFormat.DENSE).singletonOrThrow();
     }
 }

@@ -1,6 +1,7 @@
 /**
- * The decoder itself: a Llama-type transformer on plain NDArrays, with and without a key-value cache. May import the
- * directory and weight types of {@code pretrained}; knows nothing of sampling, losses or optimisers.
+ * The decoder itself: passes over texts and their way back, and the writing of tokens on a key-value cache. What is
+ * computed stands in {@code kernels}. May import the directory and weight types of {@code pretrained}; knows nothing of
+ * losses or optimisers.
  */
 @NullMarked
 package org.openstrawberry.model.transformer;

@@ -15,6 +15,6 @@ record Linear(NDArray weight, Optional<NDArray> bias) {
      * @return float32 [..., out]
      */
     NDArray apply(NDArray x) {
-        return bias.map(b -> Tensors.linear(x, weight, b)).orElseGet(() -> Tensors.linear(x, weight));
+        return bias.map(b -> PlainTensors.linear(x, weight, b)).orElseGet(() -> PlainTensors.linear(x, weight));
     }
 }

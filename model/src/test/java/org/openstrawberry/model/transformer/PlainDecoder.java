@@ -114,7 +114,8 @@ public final class PlainDecoder {
      * @return float32 [..., vocab] or [..., labels]
      */
     public NDArray logits(PlainWeights weights, NDArray hidden) {
-        return weights.logitSoftCap().apply(Tensors.linear(weights.finalNorm().apply(hidden), weights.head()));
+        return weights.logitSoftCap()
+                .apply(PlainTensors.linear(weights.finalNorm().apply(hidden), weights.head()));
     }
 
     private NDArray causal(PlainWeights weights, NDArray ids, UnaryOperator<Attention> use) {
@@ -133,12 +134,12 @@ public final class PlainDecoder {
     }
 
     private static NDArray embedded(PlainWeights weights, NDArray ids, PlainPositions.Places places) {
-        NDArray x = Tensors.rows(ids, weights.embedding());
+        NDArray x = PlainTensors.rows(ids, weights.embedding());
         if (weights.embeddingScale().isPresent()) {
             x = x.mul(weights.embeddingScale().get());
         }
         if (weights.positions().isPresent()) {
-            x = x.add(Tensors.rows(
+            x = x.add(PlainTensors.rows(
                     places.places().orElseThrow(), weights.positions().get()));
         }
         return x;

@@ -69,7 +69,7 @@ final class PlainPositions {
         NDArray places = Tensors.longs(manager, positions, new Shape(positions.length, 1));
         return new Places(
                 learned ? Optional.of(places) : Optional.empty(),
-                tables.stream().map(table -> Tensors.rows(places, table)).toList());
+                tables.stream().map(table -> PlainTensors.rows(places, table)).toList());
     }
 
     /** Turns a layer's queries and keys, [batch, time, heads, headDim]. */
