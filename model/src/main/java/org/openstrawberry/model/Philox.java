@@ -2,8 +2,6 @@ package org.openstrawberry.model;
 
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 
 /**
  * Counter-based random numbers: Philox 4x32-10 of J. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3"
@@ -84,7 +82,7 @@ public final class Philox {
      * @param purpose any name, part of what defines the numbers
      */
     public static long seed(long seed, String purpose) {
-        ByteBuffer hash = ByteBuffer.wrap(sha256(purpose.getBytes(StandardCharsets.UTF_8)));
+        ByteBuffer hash = ByteBuffer.wrap(Sha256.digest().digest(purpose.getBytes(StandardCharsets.UTF_8)));
         int[] words =
                 block((int) seed, (int) (seed >>> 32), hash.getInt(), hash.getInt(), hash.getInt(), hash.getInt());
         return (words[0] & WORD) | ((long) words[1] << 32);
@@ -95,13 +93,5 @@ public final class Philox {
             throw new IllegalArgumentException("coordinate must be from 0 to 4294967295, found " + coordinate);
         }
         return (int) coordinate;
-    }
-
-    private static byte[] sha256(byte[] bytes) {
-        try {
-            return MessageDigest.getInstance("SHA-256").digest(bytes);
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java platform has SHA-256", e);
-        }
     }
 }

@@ -1,15 +1,11 @@
 package org.openstrawberry.activities.store;
 
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.OutputStream;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.DigestInputStream;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.Map;
+import org.openstrawberry.model.Sha256;
 
 /** SHA-256, as lower-case hexadecimal. */
 public final class Hashes {
@@ -17,11 +13,7 @@ public final class Hashes {
 
     /** The hash of a file's content. */
     public static String sha256(Path file) throws IOException {
-        MessageDigest digest = newSha256();
-        try (InputStream in = new DigestInputStream(Files.newInputStream(file), digest)) {
-            in.transferTo(OutputStream.nullOutputStream());
-        }
-        return hex(digest);
+        return Sha256.of(file);
     }
 
     /**
@@ -41,11 +33,7 @@ public final class Hashes {
 
     /** A new SHA-256, of nothing yet. */
     public static MessageDigest newSha256() {
-        try {
-            return MessageDigest.getInstance("SHA-256");
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java has SHA-256", e);
-        }
+        return Sha256.digest();
     }
 
     static String hex(MessageDigest digest) {

@@ -7,8 +7,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -17,9 +15,6 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.security.DigestInputStream;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
@@ -31,6 +26,7 @@ import java.util.TreeSet;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.openstrawberry.config.InvalidInputException;
+import org.openstrawberry.model.Sha256;
 import org.openstrawberry.model.safetensors.SafetensorsFile;
 import org.openstrawberry.model.safetensors.SafetensorsWriter;
 
@@ -162,32 +158,16 @@ record WeightFiles(Path main, Map<String, Place> places) {
     static String sha256(Path directory) throws IOException {
         Path single = directory.resolve(SINGLE);
         if (Files.exists(single)) {
-            return sha256OfFile(single);
+            return Sha256.of(single);
         }
         StringBuilder hashes = new StringBuilder();
         for (Path shard : shards(directory)) {
-            hashes.append(sha256OfFile(shard)).append('\n');
+            hashes.append(Sha256.of(shard)).append('\n');
         }
         if (hashes.isEmpty()) {
             throw new NoSuchFileException(single.toString());
         }
-        return HexFormat.of().formatHex(newSha256().digest(hashes.toString().getBytes(StandardCharsets.US_ASCII)));
-    }
-
-    private static String sha256OfFile(Path file) throws IOException {
-        MessageDigest digest = newSha256();
-        try (InputStream in = new DigestInputStream(Files.newInputStream(file), digest)) {
-            in.transferTo(OutputStream.nullOutputStream());
-        }
-        return HexFormat.of().formatHex(digest.digest());
-    }
-
-    private static MessageDigest newSha256() {
-        try {
-            return MessageDigest.getInstance("SHA-256");
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java has SHA-256", e);
-        }
+        return HexFormat.of().formatHex(Sha256.digest().digest(hashes.toString().getBytes(StandardCharsets.US_ASCII)));
     }
 
     private static Map<String, Path> placesByIndex(Path directory, Path index) {
