@@ -47,6 +47,9 @@ public final class Torch {
         }
         JniUtils.setNumThreads(threads);
         gradientsOff();
+        if (engine.getGpuCount() == 0) {
+            FloatProducts.choose(); // the same switch would let a GPU round
+        }
         return engine.newBaseManager(gpu < 0 ? Device.cpu() : Device.gpu(gpu));
     }
 
