@@ -158,7 +158,7 @@ public final class TrainerSteps implements TrainerActivities, AutoCloseable {
             }
             return true;
         });
-        checkpoints.prune(run.spec().checkpoints(), bestIteration);
+        checkpoints.prune(run.spec().checkpoints(), run.spec().sampling().ahead(), bestIteration);
     }
 
     @Override

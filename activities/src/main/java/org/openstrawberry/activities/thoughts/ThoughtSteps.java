@@ -67,7 +67,7 @@ public final class ThoughtSteps implements ThoughtActivities {
                 sampling.temperature(), sampling.topK(), sampling.topP(), sampling.minP(), sampling.maxNewTokens());
         return thinking.answers(
                         run,
-                        batch.iteration() - 1,
+                        sampling.policyOf(batch.iteration()),
                         prompts,
                         settings,
                         sampling.branches(),
@@ -75,7 +75,7 @@ public final class ThoughtSteps implements ThoughtActivities {
                         Philox.seed(run.spec().seed(), "thoughts"),
                         batch.iteration())
                 .doOnNext(answer -> seconds.add(answer.seconds()))
-                .concatMapIterable(answer -> lines(run, batch.iteration(), answer));
+                .concatMapIterable(answer -> lines(run, batch.iteration(), sampling, answer));
     }
 
     /** Shards part the prompts in order, as evenly as they go. */
@@ -83,7 +83,8 @@ public final class ThoughtSteps implements ThoughtActivities {
         return (int) ((long) prompts * shard / shards);
     }
 
-    private static List<ThoughtLine> lines(Run run, int iteration, Answer answer) {
+    private static List<ThoughtLine> lines(Run run, int iteration, SamplingSpec sampling, Answer answer) {
+        Optional<Integer> policy = Optional.of(sampling.policyOf(iteration)).filter(by -> sampling.ahead() > 0);
         return IntStream.range(0, answer.completions().size())
                 .mapToObj(branch -> {
                     Completion completion = answer.completions().get(branch);
@@ -94,7 +95,8 @@ public final class ThoughtSteps implements ThoughtActivities {
                             completion.ids(),
                             run.tokenizer().decode(completion.ids()),
                             completion.ended(),
-                            Optional.of(completion.logProbs()));
+                            Optional.of(completion.logProbs()),
+                            policy);
                 })
                 .toList();
     }
