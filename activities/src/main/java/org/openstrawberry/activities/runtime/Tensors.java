@@ -1,6 +1,8 @@
 package org.openstrawberry.activities.runtime;
 
 import java.util.concurrent.Callable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import reactor.core.publisher.Mono;
 import reactor.core.scheduler.Scheduler;
 import reactor.core.scheduler.Schedulers;
@@ -10,11 +12,24 @@ import reactor.core.scheduler.Schedulers;
  * compete for the same cores; PyTorch's number of threads and gradient mode, which it keeps by thread, are its own.
  */
 public final class Tensors implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(Tensors.class);
+
     private final Scheduler scheduler = Schedulers.newSingle("tensors");
 
     /** Runs work on the tensor thread once subscribed to. */
     public <T> Mono<T> mono(Callable<T> work) {
         return Mono.fromCallable(work).subscribeOn(scheduler);
+    }
+
+    /** Loads what computes, while others prepare what is to be computed. What fails, fails again where it is used. */
+    public void begin(Runnable loading) {
+        scheduler.schedule(() -> {
+            try {
+                loading.run();
+            } catch (RuntimeException e) {
+                log.debug("loading ahead of use failed", e);
+            }
+        });
     }
 
     /** Runs work on the tensor thread and waits for it. */
