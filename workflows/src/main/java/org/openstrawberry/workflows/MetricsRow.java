@@ -4,7 +4,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import org.openstrawberry.config.SamplingSpec;
+import org.openstrawberry.config.RunSpec;
 import org.openstrawberry.workflows.steps.Evaluation;
 import org.openstrawberry.workflows.steps.Pairs;
 import org.openstrawberry.workflows.steps.Scores;
@@ -20,18 +20,16 @@ final class MetricsRow {
     }
 
     static IterationMetrics of(
-            SamplingSpec sampling,
+            RunSpec spec,
             List<Scores> scores,
             Pairs pairs,
             Step step,
             Optional<Evaluation> evaluation,
             Map<String, Double> phaseSeconds) {
         Map<String, Double> row = new LinkedHashMap<>(step.metrics());
-        // What was sampled ahead took its time in another phase.
-        addThoughts(
-                row,
-                scores,
-                sampling.ahead() > 0 ? thinkingSeconds(scores) : phaseSeconds.getOrDefault(OnlineDpo.GENERATE, 0.0));
+        // What was sampled ahead took its time in another phase; and a service's answers come in the same one.
+        boolean apart = spec.sampling().ahead() > 0 || spec.reward().remote();
+        addThoughts(row, scores, apart ? thinkingSeconds(scores) : phaseSeconds.getOrDefault(OnlineDpo.GENERATE, 0.0));
         row.put("pairs/formed", (double) pairs.formed());
         row.put("pairs/tied", (double) pairs.tied());
         row.put("pairs/identical", (double) pairs.identical());
@@ -41,6 +39,7 @@ final class MetricsRow {
         row.put("pairs/over_limit", (double) pairs.overLimit());
         evaluation.ifPresent(result -> row.putAll(result.metrics()));
         phaseSeconds.forEach((phase, seconds) -> row.put("phase/seconds/" + phase, seconds));
+        step.idleSeconds().ifPresent(seconds -> row.put("phase/idle", seconds));
         row.put(
                 "time/iteration",
                 phaseSeconds.values().stream().mapToDouble(Double::doubleValue).sum());

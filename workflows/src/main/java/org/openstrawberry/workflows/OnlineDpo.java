@@ -228,7 +228,7 @@ public final class OnlineDpo implements TrainingWorkflow {
             checkpoint(evaluated);
         }
         double before = trained.seconds() - state.seconds();
-        IterationMetrics row = MetricsRow.of(spec.sampling(), scores, pairs, step, evaluation, clock.take());
+        IterationMetrics row = MetricsRow.of(spec, scores, pairs, step, evaluation, clock.take());
         state = evaluated.spending(row.values().getOrDefault("time/iteration", before) - before);
         log(row);
         if (reason.isEmpty()) {

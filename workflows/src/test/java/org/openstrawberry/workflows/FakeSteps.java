@@ -198,7 +198,8 @@ final class FakeSteps
     public Step dpoStep(StepRequest request) {
         note(request.run(), "step " + request.pairs().iteration());
         betas.add(request.dpo().beta());
-        return new Step(request.pairs().iteration(), FILE, true, Map.of("loss", 0.7, "objective/kl", 0.0), 0);
+        return new Step(
+                request.pairs().iteration(), FILE, true, Map.of("loss", 0.7, "objective/kl", 0.0), Optional.empty(), 0);
     }
 
     @Override
