@@ -24,14 +24,14 @@ public final class EarlyScores implements AutoCloseable {
                 .toFuture();
     }
 
-    /** Takes all thoughts of a prompt; prompts come in the order of the shard. */
+    /** Takes all thoughts of a prompt; prompts come in the order of the shard. Never fails: a failure shows at the end. */
     public void add(List<ThoughtLine> thoughts) {
-        prompts.tryEmitNext(thoughts).orThrow();
+        prompts.tryEmitNext(thoughts);
     }
 
     /** Waits for the scores of all that was added, in that order. */
     List<ScoreLine> await() {
-        prompts.tryEmitComplete().orThrow();
+        prompts.tryEmitComplete();
         return scores.join();
     }
 
