@@ -78,10 +78,11 @@ final class SlowReward implements Callable<Integer> {
                     "data.held-out=null",
                     "until.iterations=" + iterations,
                     "checkpoints.every=100",
-                    "sampling.wave-rows=16",
+                    "sampling.prompts=64",
+                    "sampling.wave-rows=32",
                     "reward.verifier=null",
                     "reward.http={url: '" + service.url() + "'}",
-                    "reward.concurrency=64"));
+                    "reward.concurrency=16"));
             all.addAll(List.of(settings));
             all.addAll(sets);
             RunSpec spec = RunFile.read(new TinyRun(folder).file(), all);
