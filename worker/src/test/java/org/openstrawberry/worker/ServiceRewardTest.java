@@ -36,8 +36,7 @@ class ServiceRewardTest {
     @Test
     void scoresAreTheSameWhoeverAsksAndEachSequenceIsAskedForOnce() throws Exception {
         int waveByWave = train("waves", List.of(EnumSet.allOf(Role.class)));
-        int shardByShard =
-                train("shards", List.of(EnumSet.of(Role.THOUGHTS, Role.TRAINER), EnumSet.of(Role.REWARDS)));
+        int shardByShard = train("shards", List.of(EnumSet.of(Role.THOUGHTS, Role.TRAINER), EnumSet.of(Role.REWARDS)));
 
         assertThat(run.outcome("waves")).isEqualTo(run.outcome("shards"));
         assertThat(List.of(waveByWave, shardByShard)).containsOnly(SEQUENCES);

@@ -49,8 +49,8 @@ final class SlowService implements AutoCloseable {
             requests.incrementAndGet();
             Thread.sleep(millis);
             StringJoiner scores = new StringJoiner(", ", "{\"scores\": [", "]}");
-            samples.forEach(sample -> scores.add(
-                    String.valueOf(sample.path("completion").asText().hashCode() % 7)));
+            samples.forEach(sample ->
+                    scores.add(String.valueOf(sample.path("completion").asText().hashCode() % 7)));
             byte[] body = scores.toString().getBytes(StandardCharsets.UTF_8);
             exchange.sendResponseHeaders(200, body.length);
             exchange.getResponseBody().write(body);

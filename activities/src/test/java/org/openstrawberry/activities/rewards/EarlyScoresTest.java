@@ -59,8 +59,8 @@ class EarlyScoresTest {
 
     @Test
     void aFailureShowsWhereTheScoresAreAwaitedAndNotBefore() throws Exception {
-        try (EarlyScores early = new EarlyScores(
-                (group, place) -> Mono.error(new IllegalStateException("no service")), TEXTS)) {
+        try (EarlyScores early =
+                new EarlyScores((group, place) -> Mono.error(new IllegalStateException("no service")), TEXTS)) {
             early.add(thoughts(0));
             Thread.sleep(50);
             early.add(thoughts(1));
