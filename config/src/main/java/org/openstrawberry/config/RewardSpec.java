@@ -4,7 +4,9 @@ import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies.KebabCaseStrategy;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
@@ -95,6 +97,18 @@ public record RewardSpec(
         } else {
             consumer.accept(kind());
         }
+    }
+
+    /** Whether it waits for services, and needs no processor time of ours that would be worth a thought. */
+    public boolean remote() {
+        List<RewardKind> kinds = new ArrayList<>();
+        each(kinds::add);
+        return kinds.stream().anyMatch(RewardSpec::isService)
+                && kinds.stream().allMatch(kind -> isService(kind) || kind instanceof VerifierSpec);
+    }
+
+    private static boolean isService(RewardKind kind) {
+        return kind instanceof HttpSpec || kind instanceof JudgeSpec;
     }
 
     /** Whether a completion has a reward only beside others of its prompt. */

@@ -16,7 +16,7 @@ import com.fasterxml.jackson.databind.annotation.JsonNaming;
  * @param maxNewTokens longest completion in tokens, end-of-sequence included
  * @param shards parts that an iteration's prompts are divided into, each generated and scored as one piece of work
  * @param branching how the branches of a prompt grow
- * @param ahead iterations that sampling may run ahead of training
+ * @param ahead iterations that sampling runs ahead of training, 0 or 1
  * @param waveRows sequences that are computed as one batch
  */
 @JsonNaming(KebabCaseStrategy.class)
@@ -54,7 +54,12 @@ public record SamplingSpec(
             throw new SettingException(
                     "shards", "must be at most sampling.prompts (" + prompts + "), found " + shards, "prompts");
         }
-        Check.that(ahead == 0, "ahead", "0, the only value of this version", ahead);
+        Check.that(ahead == 0 || ahead == 1, "ahead", "0 or 1", ahead);
         Check.atLeast(1, "wave-rows", waveRows);
+    }
+
+    /** The iteration of the policy that writes an iteration's thoughts: the one before, or with ahead the one before that. */
+    public int policyOf(int iteration) {
+        return Math.max(0, iteration - 1 - ahead);
     }
 }

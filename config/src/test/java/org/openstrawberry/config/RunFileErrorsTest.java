@@ -47,9 +47,7 @@ class RunFileErrorsTest {
                 arguments("sampling: { min-p: 1 }\n", ":5:20: sampling.min-p: must be at least 0 and below 1, found 1"),
                 arguments("sampling: { top-p: 0 }\n", ":5:20: sampling.top-p: must be above 0 and at most 1, found 0"),
                 arguments("sampling: { temperature: 0 }\n", ":5:26: sampling.temperature: must be > 0, found 0"),
-                arguments(
-                        "sampling: { ahead: 1 }\n",
-                        ":5:20: sampling.ahead: must be 0, the only value of this version, found 1"),
+                arguments("sampling: { ahead: 2 }\n", ":5:20: sampling.ahead: must be 0 or 1, found 2"),
                 arguments("sampling: { branches: 1 }\n", ":5:23: sampling.branches: must be at least 2, found 1"),
                 arguments(
                         "optimizer:\n  schedule: { final-fraction: 2 }\n",

@@ -41,10 +41,33 @@ final class FinalReport {
             drift(out, metrics(directory, 0), metrics(directory, result.iteration()));
             examples(out, first, answers);
         }
+        idle(out, directory, result.iteration());
         out.println();
         out.println("policy   " + directory.resolve(result.policy()));
         out.println("metrics  " + directory.resolve(RunLayout.METRICS));
         out.println("log      " + directory.resolve(RunLayout.LOG));
+    }
+
+    /** How much of the time the process with the policy had nothing to compute; what came before its first step isn't told. */
+    private static void idle(PrintStream out, Path directory, int last) {
+        double idle = 0;
+        double time = 0;
+        for (int iteration = 1; iteration <= last; iteration++) {
+            IterationMetrics row = metrics(directory, iteration);
+            if (row.value("phase/idle").isPresent()) {
+                idle += row.value("phase/idle").get();
+                time += row.value("time/iteration").orElse(0.0);
+            }
+        }
+        if (time > 0) {
+            out.println();
+            out.printf(
+                    Locale.ROOT,
+                    "trainer idle %.1f s of %.1f s (%.0f %%): it waited for thoughts, rewards, files or the server%n",
+                    idle,
+                    time,
+                    100 * idle / time);
+        }
     }
 
     private static void heldOut(PrintStream out, List<EvaluationLine> before, List<EvaluationLine> after) {

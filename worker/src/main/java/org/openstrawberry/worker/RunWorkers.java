@@ -106,14 +106,14 @@ public final class RunWorkers implements AutoCloseable {
                 OnlineDpo.class, HyperparameterSearch.class, RewardModelTraining.class);
         workflows.registerActivitiesImplementations(
                 new PromptSteps(runs), new RankingSteps(runs), new RunSteps(runs, server), new SweepSteps());
+        Optional<RewardSteps> scoring =
+                roles.contains(Role.REWARDS) ? Optional.of(new RewardSteps(runs, rewards)) : Optional.empty();
         if (roles.contains(Role.THOUGHTS)) {
             shared.newWorker(TaskQueues.THOUGHTS, options(slots.thoughts(), pollers.thoughts()))
-                    .registerActivitiesImplementations(new ThoughtSteps(runs, tensors, states));
+                    .registerActivitiesImplementations(new ThoughtSteps(runs, tensors, states, scoring));
         }
-        if (roles.contains(Role.REWARDS)) {
-            shared.newWorker(TaskQueues.REWARDS, options(slots.rewards(), pollers.rewards()))
-                    .registerActivitiesImplementations(new RewardSteps(runs, rewards));
-        }
+        scoring.ifPresent(steps -> shared.newWorker(TaskQueues.REWARDS, options(slots.rewards(), pollers.rewards()))
+                .registerActivitiesImplementations(steps));
         if (trains) {
             HostSteps hosting = new HostSteps(host);
             WorkerOptions options = options(slots.trainer(), pollers.trainer());

@@ -14,6 +14,8 @@ import org.openstrawberry.activities.rewards.Rewards;
 import org.openstrawberry.activities.run.RunSetup;
 import org.openstrawberry.activities.runtime.Tensors;
 import org.openstrawberry.activities.store.RunLock;
+import org.openstrawberry.config.ModelSpec;
+import org.openstrawberry.model.Torch;
 import org.openstrawberry.workflows.RunResult;
 import org.openstrawberry.workflows.TrainingInput;
 import org.openstrawberry.workflows.client.RunHandle;
@@ -53,12 +55,15 @@ final class TrainCommand implements Callable<Integer> {
             }
         }
         run.requireNoServer();
-        try (RunLock lock = RunLock.acquire(run.directory())) {
-            return embedded(run);
+        try (RunLock lock = RunLock.acquire(run.directory());
+                Tensors tensors = new Tensors()) {
+            ModelSpec model = run.spec().model();
+            tensors.begin(() -> Torch.start(model.threads(), model.device()).close());
+            return embedded(run, tensors);
         }
     }
 
-    private static int embedded(RunPreparation run) {
+    private static int embedded(RunPreparation run, Tensors tensors) {
         Path directory = run.directory();
         RunSetup.prepare(run.spec(), directory);
         run.tellWhatIsLeftOut();
@@ -71,8 +76,7 @@ final class TrainCommand implements Callable<Integer> {
         RunLog.into(directory);
         try (EmbeddedTemporal temporal = EmbeddedTemporal.start()) {
             WorkflowClient client = temporal.client();
-            try (Tensors tensors = new Tensors();
-                    Rewards rewards = new Rewards(new LocalClassifiers(tensors));
+            try (Rewards rewards = new Rewards(new LocalClassifiers(tensors));
                     RunWorkers workers = new RunWorkers(client, new SimpleMeterRegistry(), tensors, rewards)) {
                 rewards.apply(run.spec().reward()); // what it lacks is said before any work
                 run.spec().evaluation().reward().ifPresent(rewards::apply);

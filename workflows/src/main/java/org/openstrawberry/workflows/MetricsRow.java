@@ -4,6 +4,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.openstrawberry.config.RunSpec;
 import org.openstrawberry.workflows.steps.Evaluation;
 import org.openstrawberry.workflows.steps.Pairs;
 import org.openstrawberry.workflows.steps.Scores;
@@ -19,13 +20,16 @@ final class MetricsRow {
     }
 
     static IterationMetrics of(
+            RunSpec spec,
             List<Scores> scores,
             Pairs pairs,
             Step step,
             Optional<Evaluation> evaluation,
             Map<String, Double> phaseSeconds) {
         Map<String, Double> row = new LinkedHashMap<>(step.metrics());
-        addThoughts(row, scores, phaseSeconds);
+        // What was sampled ahead took its time in another phase; and a service's answers come in the same one.
+        boolean apart = spec.sampling().ahead() > 0 || spec.reward().remote();
+        addThoughts(row, scores, apart ? thinkingSeconds(scores) : phaseSeconds.getOrDefault(OnlineDpo.GENERATE, 0.0));
         row.put("pairs/formed", (double) pairs.formed());
         row.put("pairs/tied", (double) pairs.tied());
         row.put("pairs/identical", (double) pairs.identical());
@@ -35,6 +39,7 @@ final class MetricsRow {
         row.put("pairs/over_limit", (double) pairs.overLimit());
         evaluation.ifPresent(result -> row.putAll(result.metrics()));
         phaseSeconds.forEach((phase, seconds) -> row.put("phase/seconds/" + phase, seconds));
+        step.idleSeconds().ifPresent(seconds -> row.put("phase/idle", seconds));
         row.put(
                 "time/iteration",
                 phaseSeconds.values().stream().mapToDouble(Double::doubleValue).sum());
@@ -42,7 +47,7 @@ final class MetricsRow {
         return new IterationMetrics(pairs.iteration(), row);
     }
 
-    private static void addThoughts(Map<String, Double> row, List<Scores> scores, Map<String, Double> phaseSeconds) {
+    private static void addThoughts(Map<String, Double> row, List<Scores> scores, double seconds) {
         List<Thoughts> thoughts = scores.stream().map(Scores::thoughts).toList();
         double sequences = thoughts.stream().mapToInt(Thoughts::sequences).sum();
         double tokens = thoughts.stream().mapToLong(Thoughts::tokens).sum();
@@ -56,14 +61,17 @@ final class MetricsRow {
         row.put("thoughts/mean_length", tokens / sequences);
         row.put("thoughts/quarantined", (double)
                 scores.stream().mapToInt(Scores::quarantined).sum());
-        double seconds = phaseSeconds.getOrDefault(OnlineDpo.GENERATE, 0.0);
         if (seconds > 0) {
             row.put("thoughts/tokens_per_second", tokens / seconds);
         }
     }
 
+    private static double thinkingSeconds(List<Scores> scores) {
+        return scores.stream().mapToDouble(s -> s.thoughts().modelSeconds()).sum();
+    }
+
     private static double modelSeconds(List<Scores> scores, Step step, Optional<Evaluation> evaluation) {
-        return scores.stream().mapToDouble(s -> s.thoughts().modelSeconds()).sum()
+        return thinkingSeconds(scores)
                 + step.modelSeconds()
                 + evaluation.map(Evaluation::modelSeconds).orElse(0.0);
     }

@@ -61,6 +61,7 @@ public final class OnlineDpo implements TrainingWorkflow {
     private TrainingState state = TrainingState.fresh();
     private Optional<String> reason = Optional.empty();
     private Map<String, Object> adjustments = Map.of();
+    private Optional<Thinking> ahead = Optional.empty();
     private boolean pauseAsked;
     private boolean paused;
     private boolean stopAsked;
@@ -102,11 +103,13 @@ public final class OnlineDpo implements TrainingWorkflow {
         measureBase();
         reason = reasonToStop(state);
         while (reason.isEmpty()) {
-            takeUpAdjustments();
             int iteration = state.iteration() + 1;
-            PromptBatch prompts = samplePrompts(iteration); // 1
-            List<Scores> scores = scoreInShards(thinkInShards(prompts)); // 2, 3
-            Pairs pairs = rankAndPair(prompts, scores); // 4, 5, 6
+            thinkAhead(iteration); // only where the iteration before has not begun it
+            takeUpAdjustments();
+            Thinking thinking = think(iteration); // 1, 2
+            List<Scores> scores = scores(thinking); // 3
+            Pairs pairs = rankAndPair(thinking.prompts(), scores); // 4, 5, 6
+            thinkAhead(iteration + 1); // while the step runs
             Step step = dpoStep(pairs); // 7, 8, 9, 10, 11
             refreshReferenceWhenDue(iteration); // 12
             finishIteration(scores, pairs, step);
@@ -120,9 +123,39 @@ public final class OnlineDpo implements TrainingWorkflow {
                 .samplePrompts(new PromptRequest(run, iteration, spec.sampling().prompts()));
     }
 
-    /** A shard is scored as soon as it is generated, whatever the others do. */
-    private List<Promise<Scores>> thinkInShards(PromptBatch prompts) {
+    /** The thoughts of an iteration under way, by shard, each with the scores that follow. */
+    private record Thinking(PromptBatch prompts, List<Promise<Thoughts>> thoughts, List<Promise<Scores>> scores) {}
+
+    /** With {@code sampling.ahead}, begins an iteration's thoughts before their turn, by the settings of now. */
+    private void thinkAhead(int iteration) {
+        if (spec.sampling().ahead() > 0 && ahead.isEmpty() && mayCome(iteration)) {
+            ahead = Optional.of(thinkInShards(samplePrompts(iteration)));
+        }
+    }
+
+    private boolean mayCome(int iteration) {
+        boolean next = iteration == state.iteration() + 1;
+        int last = Math.min(spec.until().iterations(), upTo.orElse(Integer.MAX_VALUE));
+        return next || (iteration <= last && !stopAsked);
+    }
+
+    private Thinking think(int iteration) {
+        Optional<Thinking> begun = ahead;
+        ahead = Optional.empty();
+        PromptBatch prompts = begun.map(Thinking::prompts).orElseGet(() -> samplePrompts(iteration));
         enter(GENERATE);
+        Thinking thinking = begun.orElseGet(() -> thinkInShards(prompts));
+        Promise.allOf(thinking.thoughts()).get();
+        return thinking;
+    }
+
+    /** Waits for thoughts that were begun ahead, so that they are whole and scored for whoever goes on with the run. */
+    private void awaitAhead() {
+        ahead.ifPresent(begun -> Workflow.await(() -> begun.scores().stream().allMatch(Promise::isCompleted)));
+    }
+
+    /** A shard is scored as soon as it is generated, whatever the others do. */
+    private Thinking thinkInShards(PromptBatch prompts) {
         int shards = spec.sampling().shards();
         List<Promise<Thoughts>> thoughts = IntStream.range(0, shards)
                 .mapToObj(shard -> Async.function(
@@ -134,13 +167,12 @@ public final class OnlineDpo implements TrainingWorkflow {
                         Steps.rewards(shardSummary(prompts, "scores", generated.shard()))::score,
                         new ScoreRequest(run, prompts, generated, spec.reward()))))
                 .toList();
-        Promise.allOf(thoughts).get();
-        return scores;
+        return new Thinking(prompts, thoughts, scores);
     }
 
-    private List<Scores> scoreInShards(List<Promise<Scores>> scores) {
+    private List<Scores> scores(Thinking thinking) {
         clock.enter("score");
-        return scores.stream().map(Promise::get).toList();
+        return thinking.scores().stream().map(Promise::get).toList();
     }
 
     private Pairs rankAndPair(PromptBatch prompts, List<Scores> scores) {
@@ -196,7 +228,7 @@ public final class OnlineDpo implements TrainingWorkflow {
             checkpoint(evaluated);
         }
         double before = trained.seconds() - state.seconds();
-        IterationMetrics row = MetricsRow.of(scores, pairs, step, evaluation, clock.take());
+        IterationMetrics row = MetricsRow.of(spec, scores, pairs, step, evaluation, clock.take());
         state = evaluated.spending(row.values().getOrDefault("time/iteration", before) - before);
         log(row);
         if (reason.isEmpty()) {
@@ -213,7 +245,8 @@ public final class OnlineDpo implements TrainingWorkflow {
     }
 
     private void restore(TrainingState known) {
-        state = known;
+        state = known.expecting(Map.of());
+        adjustments = known.expected().orElse(Map.of());
         if (!known.adjusted().isEmpty()) {
             spec = Adjustment.apply(spec, known.adjusted());
         }
@@ -260,6 +293,7 @@ public final class OnlineDpo implements TrainingWorkflow {
     }
 
     private RunResult finish() {
+        awaitAhead();
         clock.enter("export");
         int last = state.iteration();
         Export export = trainer.call(summary(last, "policy"), host -> host.export(run, last));
@@ -279,6 +313,7 @@ public final class OnlineDpo implements TrainingWorkflow {
         if (state.iteration() > 0) {
             checkpoint(state);
         }
+        awaitAhead();
         enter("paused");
         paused = true;
         Workflow.await(() -> !pauseAsked || stopAsked);
@@ -289,9 +324,11 @@ public final class OnlineDpo implements TrainingWorkflow {
     private void continueAsNewWhenLong() {
         if (Workflow.getInfo().getHistoryLength() > LONGEST_HISTORY
                 || Workflow.getInfo().isContinueAsNewSuggested()) {
+            awaitAhead(); // they are artifacts then, and found by who asks for them again
             Workflow.await(Workflow::isEveryHandlerFinished);
             List<IterationMetrics> recent = rows.subList(Math.max(0, rows.size() - CARRIED_ROWS), rows.size());
-            Carried carried = new Carried(state, List.copyOf(recent), pauseAsked, trainer.queue());
+            Carried carried =
+                    new Carried(state.expecting(adjustments), List.copyOf(recent), pauseAsked, trainer.queue());
             // The memo, unlike the search attributes, doesn't carry itself over.
             ContinueAsNewOptions memo = ContinueAsNewOptions.newBuilder()
                     .setMemo(RunAttributes.memo(run.directory()))

@@ -17,6 +17,7 @@ import org.openstrawberry.workflows.steps.Step;
  * @param heldOut the last held-out result
  * @param seconds time spent in iterations so far
  * @param adjusted settings changed since the start, dotted key to value
+ * @param expected settings that change at the beginning of the next iteration
  */
 public record TrainingState(
         int warmUpSteps,
@@ -25,7 +26,8 @@ public record TrainingState(
         Optional<Double> kl,
         Optional<HeldOut> heldOut,
         double seconds,
-        Map<String, Object> adjusted) {
+        Map<String, Object> adjusted,
+        Optional<Map<String, Object>> expected) {
     /** Weight of the newest loss in the smoothed one. */
     static final double LOSS_SMOOTHING = 0.1;
 
@@ -40,12 +42,13 @@ public record TrainingState(
 
     /** A run of which nothing is done. */
     public static TrainingState fresh() {
-        return new TrainingState(0, 0, Optional.empty(), Optional.empty(), Optional.empty(), 0, Map.of());
+        return new TrainingState(
+                0, 0, Optional.empty(), Optional.empty(), Optional.empty(), 0, Map.of(), Optional.empty());
     }
 
     /** The same with another count of supervised steps. */
     public TrainingState withWarmUpSteps(int steps) {
-        return new TrainingState(steps, iteration, smoothedLoss, kl, heldOut, seconds, adjusted);
+        return new TrainingState(steps, iteration, smoothedLoss, kl, heldOut, seconds, adjusted, expected);
     }
 
     TrainingState after(Step step) {
@@ -60,7 +63,8 @@ public record TrainingState(
                 latestKl.or(() -> kl),
                 heldOut,
                 seconds,
-                adjusted);
+                adjusted,
+                expected);
     }
 
     TrainingState after(Evaluation evaluation) {
@@ -70,18 +74,25 @@ public record TrainingState(
                         ? new HeldOut(at, value, value, at, 0)
                         : new HeldOut(at, value, before.best(), before.bestIteration(), before.withoutBest() + 1))
                 .orElse(new HeldOut(at, value, value, at, 0));
-        return new TrainingState(warmUpSteps, iteration, smoothedLoss, kl, Optional.of(next), seconds, adjusted);
+        return new TrainingState(
+                warmUpSteps, iteration, smoothedLoss, kl, Optional.of(next), seconds, adjusted, expected);
     }
 
     /** The same with further settings changed. */
     public TrainingState adjusting(Map<String, Object> changes) {
         Map<String, Object> all = new TreeMap<>(adjusted);
         all.putAll(changes);
-        return new TrainingState(warmUpSteps, iteration, smoothedLoss, kl, heldOut, seconds, all);
+        return new TrainingState(warmUpSteps, iteration, smoothedLoss, kl, heldOut, seconds, all, Optional.empty());
+    }
+
+    /** The same with settings that change at the beginning of the next iteration, instead of others. */
+    public TrainingState expecting(Map<String, Object> changes) {
+        Optional<Map<String, Object>> some = Optional.of(changes).filter(all -> !all.isEmpty());
+        return new TrainingState(warmUpSteps, iteration, smoothedLoss, kl, heldOut, seconds, adjusted, some);
     }
 
     TrainingState spending(double more) {
-        return new TrainingState(warmUpSteps, iteration, smoothedLoss, kl, heldOut, seconds + more, adjusted);
+        return new TrainingState(warmUpSteps, iteration, smoothedLoss, kl, heldOut, seconds + more, adjusted, expected);
     }
 
     /** The iteration of the best held-out result; 0 where nothing was measured. */

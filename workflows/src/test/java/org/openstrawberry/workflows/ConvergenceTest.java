@@ -62,7 +62,7 @@ class ConvergenceTest {
     void stopsAboveTheKlBudget() {
         UntilSpec until = new UntilSpec(
                 100, Optional.empty(), Optional.empty(), Optional.empty(), Optional.of(0.2), Optional.empty());
-        Step step = new Step(1, FILE, true, Map.of("objective/kl", 0.3), 0);
+        Step step = new Step(1, FILE, true, Map.of("objective/kl", 0.3), Optional.empty(), 0);
 
         assertThat(Convergence.reason(until, TrainingState.fresh().after(step))).isPresent();
     }
@@ -88,7 +88,7 @@ class ConvergenceTest {
     }
 
     private static Step step(int iteration, double loss) {
-        return new Step(iteration, FILE, true, Map.of("loss", loss), 0);
+        return new Step(iteration, FILE, true, Map.of("loss", loss), Optional.empty(), 0);
     }
 
     private static Evaluation evaluation(int iteration, double heldOut) {

@@ -52,6 +52,7 @@ final class FakeSteps
     private volatile IntToDoubleFunction heldOut = iteration -> 0.5;
     private final Map<String, RunResult> ended = new ConcurrentHashMap<>();
     private final ConcurrentLinkedQueue<Double> betas = new ConcurrentLinkedQueue<>();
+    private final ConcurrentLinkedQueue<String> temperatures = new ConcurrentLinkedQueue<>();
     private final Set<String> runIds = ConcurrentHashMap.newKeySet();
     private final Set<String> failing = ConcurrentHashMap.newKeySet();
     private final Set<String> failingOnce = ConcurrentHashMap.newKeySet();
@@ -76,6 +77,11 @@ final class FakeSteps
     /** Beta of each step. */
     List<Double> betas() {
         return List.copyOf(betas);
+    }
+
+    /** Iteration, shard and temperature of what was generated. */
+    List<String> temperatures() {
+        return List.copyOf(temperatures);
     }
 
     Set<String> runIds() {
@@ -156,6 +162,8 @@ final class FakeSteps
     @Override
     public Thoughts generate(ThoughtRequest request) {
         int iteration = request.prompts().iteration();
+        temperatures.add(
+                iteration + "/" + request.shard() + " " + request.sampling().temperature());
         note(request.run(), "generate " + iteration + "/" + request.shard());
         return new Thoughts(iteration, request.shard(), FILE, 8, 64, 8, 0);
     }
@@ -190,7 +198,8 @@ final class FakeSteps
     public Step dpoStep(StepRequest request) {
         note(request.run(), "step " + request.pairs().iteration());
         betas.add(request.dpo().beta());
-        return new Step(request.pairs().iteration(), FILE, true, Map.of("loss", 0.7, "objective/kl", 0.0), 0);
+        return new Step(
+                request.pairs().iteration(), FILE, true, Map.of("loss", 0.7, "objective/kl", 0.0), Optional.empty(), 0);
     }
 
     @Override

@@ -231,6 +231,22 @@ class OnlineDpoTest {
                 .isEqualTo(folder.toString());
     }
 
+    @Test
+    void anAdjustmentIsNotLostWhereALongRunContinuesAsNew() {
+        RunHandle run = start("until.iterations=400", "evaluation.every=100", "checkpoints.every=100");
+        IntStream.rangeClosed(1, 400)
+                .forEach(iteration -> steps.during(
+                        "step " + iteration, () -> run.adjust(Map.of("dpo.beta", 0.1 + iteration / 1000.0))));
+
+        run.result().block();
+
+        assertThat(steps.runIds()).hasSizeGreaterThan(1);
+        assertThat(steps.betas())
+                .containsExactlyElementsOf(IntStream.rangeClosed(1, 400)
+                        .mapToObj(iteration -> 0.1 + (iteration - 1) / 1000.0)
+                        .toList());
+    }
+
     private RunHandle start(String... settings) {
         WorkflowClient client = temporal.getWorkflowClient();
         return RunHandle.start(client, "run", TrainingInput.start(spec(settings), folder.toString()));

@@ -11,6 +11,14 @@ import java.util.Optional;
  * @param text the same without special tokens
  * @param ended whether it ended by itself
  * @param logprobs of the tokens, at temperature 1, by the policy that wrote them; earlier versions did not keep them
+ * @param policy iteration of the policy that wrote it, where sampling runs ahead; else it is the iteration before
  */
 public record ThoughtLine(
-        int iteration, int prompt, int branch, int[] ids, String text, boolean ended, Optional<float[]> logprobs) {}
+        int iteration,
+        int prompt,
+        int branch,
+        int[] ids,
+        String text,
+        boolean ended,
+        Optional<float[]> logprobs,
+        Optional<Integer> policy) {}

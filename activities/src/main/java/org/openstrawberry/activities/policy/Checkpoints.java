@@ -164,11 +164,15 @@ public final class Checkpoints {
         Files.writeString(directory.resolve(STATE), Json.line(complete) + "\n");
     }
 
-    /** Drops checkpoints that no rule keeps: the last ones, every so many, the best, and iteration 0 stay. */
-    void prune(CheckpointSpec spec, int bestIteration) {
+    /**
+     * Drops checkpoints that no rule keeps: the last ones, every so many, the best, and iteration 0 stay.
+     *
+     * @param ahead iterations that sampling runs ahead: the newest checkpoint may be too late for the next thoughts
+     */
+    void prune(CheckpointSpec spec, int ahead, int bestIteration) {
         List<Integer> newestFirst =
                 iterations().stream().sorted(Comparator.reverseOrder()).toList();
-        List<Integer> last = newestFirst.subList(0, Math.min(Math.max(1, spec.keepLast()), newestFirst.size()));
+        List<Integer> last = newestFirst.subList(0, Math.min(Math.max(1 + ahead, spec.keepLast()), newestFirst.size()));
         for (int number : newestFirst) {
             boolean kept = number == 0
                     || number == bestIteration

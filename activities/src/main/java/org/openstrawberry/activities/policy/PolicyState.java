@@ -36,6 +36,7 @@ public final class PolicyState implements AutoCloseable {
     private final boolean byLayer;
     private final Optional<Adapter> adapter;
     private final boolean goesOn;
+    private final boolean ahead;
     /** The whole model where all of it is trained, else what the adapters stand on. */
     private final Weights base;
 
@@ -44,6 +45,7 @@ public final class PolicyState implements AutoCloseable {
     private final Optimizer optimizer;
     private Optional<Weights> merged = Optional.empty();
     private Optional<WritingWeights> writing = Optional.empty();
+    private Optional<Kept> kept = Optional.empty();
     private int iteration;
     private int refreshedAt;
     private String referenceIs;
@@ -57,6 +59,7 @@ public final class PolicyState implements AutoCloseable {
         byLayer = run.spec().model().gradientCheckpointing();
         adapter = Adapters.of(run);
         goesOn = Adapters.goOn(run);
+        ahead = run.spec().sampling().ahead() > 0;
         policy = parameters(trained);
         reference = parameters(referenceTrained);
         optimizer = Optimizer.of(Settings.of(run.spec().optimizer()), memory);
@@ -142,12 +145,46 @@ public final class PolicyState implements AutoCloseable {
     public WritingWeights writing() {
         WritingWeights prepared = writing.orElseGet(() -> {
             try (NDManager scratch = memory.newSubManager()) {
-                return decoder.forWriting(policy.model(scratch), memory);
+                return decoder.forWriting(lasting(policy.model(scratch), scratch), memory);
             }
         });
         writing = Optional.of(prepared);
         return prepared;
     }
+
+    /** What is kept beyond a step must not share memory with weights that the step changes. */
+    private Map<String, NDArray> lasting(Map<String, NDArray> model, NDManager scratch) {
+        if (!ahead || adapter.isPresent()) {
+            return model;
+        }
+        Map<String, NDArray> copies = new LinkedHashMap<>();
+        model.forEach((name, tensor) -> {
+            NDArray copy = tensor.duplicate();
+            copy.attach(scratch);
+            copies.put(name, copy);
+        });
+        return copies;
+    }
+
+    /**
+     * Keeps the policy for writing beyond the step that is about to come, which thoughts that are sampled ahead don't wait
+     * for. Only where sampling runs ahead, and in a process that has sampled.
+     */
+    void keepForWriting() {
+        if (ahead && (writing.isPresent() || kept.isPresent())) {
+            WritingWeights current = writing();
+            kept.ifPresent(old -> old.weights().close());
+            kept = Optional.of(new Kept(iteration, current));
+            writing = Optional.empty();
+        }
+    }
+
+    /** The policy as it was after an earlier iteration, prepared for writing, where that is kept. */
+    Optional<WritingWeights> keptForWriting(int earlier) {
+        return kept.filter(old -> old.iteration() == earlier).map(Kept::weights);
+    }
+
+    private record Kept(int iteration, WritingWeights weights) {}
 
     /** Whatever was made of the policy as it was. */
     private void forget() {

@@ -19,10 +19,13 @@ import org.openstrawberry.config.DpoSpec;
 import org.openstrawberry.config.OptimizerSpec;
 import org.openstrawberry.config.ReferenceSpec;
 import org.openstrawberry.config.RunSpec;
+import org.openstrawberry.config.SamplingSpec;
 import org.openstrawberry.model.Torch;
 import org.openstrawberry.model.training.DpoStep;
 import org.openstrawberry.model.training.PairLogProbs;
 import org.openstrawberry.model.training.PreferencePair;
+import org.openstrawberry.model.transformer.Decoder;
+import org.openstrawberry.model.transformer.WritingWeights;
 import org.openstrawberry.workflows.TrainingState;
 import org.openstrawberry.workflows.TrainingState.HeldOut;
 import org.openstrawberry.workflows.steps.ArtifactRef;
@@ -66,6 +69,25 @@ public final class PolicyStates implements AutoCloseable {
         return state;
     }
 
+    /**
+     * A policy that writes thoughts.
+     *
+     * @param weights valid until the next step of the run
+     */
+    public record Writer(Decoder decoder, WritingWeights weights) {}
+
+    /** The policy after an iteration, prepared for writing. Where sampling runs ahead, it may be the one before the last step. */
+    public Writer writer(Run run, int iteration) {
+        PolicyState held = states.get(run.directory());
+        Optional<WritingWeights> kept = held == null || held.torn() ? Optional.empty() : held.keptForWriting(iteration);
+        if (held != null && kept.isPresent()) {
+            Torch.useThreads(run.spec().model().threads());
+            return new Writer(held.decoder(), kept.get());
+        }
+        PolicyState state = at(run, iteration);
+        return new Writer(state.decoder(), state.writing());
+    }
+
     /** Takes the step of an iteration and says what to log of it. */
     StepFile step(Run run, StepRequest request, double learningRate) {
         int iteration = request.pairs().iteration();
@@ -74,6 +96,9 @@ public final class PolicyStates implements AutoCloseable {
         OptimizerSpec optimizer = request.optimizer();
         PolicyState state = at(run, iteration - 1);
         recordedRefresh(run, iteration - 1).ifPresent(state::refresh);
+        state.keepForWriting();
+        SamplingSpec sampling = run.spec().sampling();
+        Optional<Integer> sampledBy = Optional.of(sampling.policyOf(iteration)).filter(by -> sampling.ahead() > 0);
         List<PairLine> lines = Json.readLines(run.store().verified(pairs), PairLine.class);
         List<PreferencePair> preferences = preferences(lines);
         if (preferences.isEmpty()) {
@@ -82,6 +107,7 @@ public final class PolicyStates implements AutoCloseable {
                     iteration,
                     false,
                     pairs.sha256(),
+                    sampledBy,
                     learningRate,
                     dpo,
                     optimizer,
@@ -104,6 +130,7 @@ public final class PolicyStates implements AutoCloseable {
                 iteration,
                 true,
                 pairs.sha256(),
+                sampledBy,
                 learningRate,
                 dpo,
                 optimizer,

@@ -11,7 +11,8 @@ import org.openstrawberry.model.training.PairTokens;
 
 /**
  * How far the learner's log-probabilities of the tokens are from those that the sampler wrote them with. The weights are the
- * same, so what is found is rounding: of another order of sums, or of another precision. Named as TRL names it.
+ * same, so what is found is rounding: of another order of sums, or of another precision. Where sampling runs ahead it is also
+ * what the step in between changed. Named as TRL names it.
  */
 final class SamplerGap {
     private SamplerGap() {}

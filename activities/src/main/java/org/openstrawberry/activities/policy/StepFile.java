@@ -14,6 +14,7 @@ import org.openstrawberry.model.training.PairLogProbs;
  *
  * @param taken false where there was no pair
  * @param pairsSha256 of the pairs it learnt from
+ * @param sampledBy iteration of the policy that wrote the thoughts, where sampling runs ahead; else it is the one before
  * @param learningRate of this step
  * @param dpo the loss, with the β of this step
  * @param refresh the refresh of the reference that followed
@@ -26,6 +27,7 @@ public record StepFile(
         int iteration,
         boolean taken,
         String pairsSha256,
+        Optional<Integer> sampledBy,
         double learningRate,
         DpoSpec dpo,
         OptimizerSpec optimizer,

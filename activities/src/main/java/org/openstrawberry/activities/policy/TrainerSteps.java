@@ -6,6 +6,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.DoubleAdder;
 import java.util.function.IntFunction;
 import org.openstrawberry.activities.prompts.EpochOrder;
@@ -40,6 +41,8 @@ public final class TrainerSteps implements TrainerActivities, AutoCloseable {
     private final PolicyStates states;
     /** By run directory; touched on the tensor thread only. */
     private final Map<Path, WarmUpState> warmUps = new HashMap<>();
+    /** By run directory: when its last step ended. */
+    private final Map<Path, Moment> lastSteps = new ConcurrentHashMap<>();
 
     public TrainerSteps(Runs runs, Tensors tensors, PolicyStates states) {
         this.runs = runs;
@@ -133,8 +136,17 @@ public final class TrainerSteps implements TrainerActivities, AutoCloseable {
             Json.object(taken.value()).write(out);
         });
         StepFile file = Json.read(run.store().resolve(path), StepFile.class);
-        return new Step(iteration, artifact, file.taken(), file.metrics(), seconds.sum());
+        return new Step(iteration, artifact, file.taken(), file.metrics(), idleSeconds(run), seconds.sum());
     }
+
+    /** Since the run's last step here: all time in which the tensor thread did nothing, for this run or another. */
+    private Optional<Double> idleSeconds(Run run) {
+        Moment now = new Moment(System.nanoTime() / 1e9, tensors.busySeconds());
+        return Optional.ofNullable(lastSteps.put(run.directory(), now))
+                .map(last -> Math.max(0, now.seconds() - last.seconds() - (now.busy() - last.busy())));
+    }
+
+    private record Moment(double seconds, double busy) {}
 
     @Override
     public void refreshReference(RunRef ref, int iteration, ReferenceSpec reference) {
@@ -158,7 +170,7 @@ public final class TrainerSteps implements TrainerActivities, AutoCloseable {
             }
             return true;
         });
-        checkpoints.prune(run.spec().checkpoints(), bestIteration);
+        checkpoints.prune(run.spec().checkpoints(), run.spec().sampling().ahead(), bestIteration);
     }
 
     @Override

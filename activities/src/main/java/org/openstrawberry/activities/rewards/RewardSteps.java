@@ -17,12 +17,17 @@ import org.openstrawberry.activities.store.Json;
 import org.openstrawberry.activities.store.RunLayout;
 import org.openstrawberry.config.RewardSpec;
 import org.openstrawberry.workflows.steps.ArtifactRef;
+import org.openstrawberry.workflows.steps.PromptBatch;
 import org.openstrawberry.workflows.steps.RewardActivities;
 import org.openstrawberry.workflows.steps.Scores;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import reactor.core.publisher.Flux;
 
 /** Streams a shard's thoughts through the reward and writes the scores down. */
 public final class RewardSteps implements RewardActivities {
+    private static final Logger log = LoggerFactory.getLogger(RewardSteps.class);
+
     private final Runs runs;
     private final Function<RewardSpec, Scorer> rewards;
 
@@ -42,10 +47,39 @@ public final class RewardSteps implements RewardActivities {
         return summary(request, artifact, Json.readLines(run.store().resolve(path), ScoreLine.class));
     }
 
+    /**
+     * Begins to score a shard that is about to be generated, where the run's reward is asked elsewhere. One that computes
+     * here waits for the whole shard: it would compete with the generation for the same processors.
+     */
+    public Optional<EarlyScores> early(Run run, PromptBatch prompts) {
+        RewardSpec reward = run.spec().reward();
+        return reward.remote()
+                ? Optional.of(new EarlyScores(rewards.apply(reward), texts(run, prompts)))
+                : Optional.empty();
+    }
+
+    /**
+     * Publishes what was scored early as the shard's scores, which {@link #score} then finds. Where that fails it is scored
+     * there, in the usual way.
+     */
+    public void publish(Run run, int iteration, int shard, EarlyScores early) {
+        try {
+            run.store()
+                    .once(
+                            RunLayout.scores(iteration, shard),
+                            out -> Json.lines(early.await()).write(out));
+        } catch (RuntimeException e) {
+            log.warn("iteration {}: shard {} will be scored again", iteration, shard, e);
+        }
+    }
+
+    private static Map<Integer, PromptLine> texts(Run run, PromptBatch prompts) {
+        return Json.readLines(run.store().verified(prompts.artifact()), PromptLine.class).stream()
+                .collect(Collectors.toMap(PromptLine::prompt, Function.identity()));
+    }
+
     private List<ScoreLine> scores(Run run, ScoreRequest request) {
-        Map<Integer, PromptLine> prompts =
-                Json.readLines(run.store().verified(request.prompts().artifact()), PromptLine.class).stream()
-                        .collect(Collectors.toMap(PromptLine::prompt, Function.identity()));
+        Map<Integer, PromptLine> prompts = texts(run, request.prompts());
         Scorer scorer = rewards.apply(request.reward());
         List<ScoreLine> scores = Json.stream(
                         run.store().verified(request.thoughts().artifact()), ThoughtLine.class)
@@ -60,7 +94,7 @@ public final class RewardSteps implements RewardActivities {
     }
 
     /** Scores of one prompt's thoughts. */
-    private static Flux<ScoreLine> score(Scorer scorer, Map<Integer, PromptLine> prompts, List<ThoughtLine> thoughts) {
+    static Flux<ScoreLine> score(Scorer scorer, Map<Integer, PromptLine> prompts, List<ThoughtLine> thoughts) {
         ThoughtLine first = thoughts.get(0);
         PromptLine prompt = prompts.get(first.prompt());
         if (prompt == null) {

@@ -160,7 +160,7 @@ public final class Fork {
     private void make(Path target, String id, RunSpec spec, List<Difference> changes) throws IOException {
         RunSetup.Inputs inputs = checkedInputs(spec);
         Map<String, String> taken = new LinkedHashMap<>(inputsWithin(spec, inputs));
-        taken.putAll(checkpoints());
+        taken.putAll(checkpoints(spec.sampling().policyOf(iteration + 1)));
         taken.putAll(iterations());
         Path temporary = target.resolveSibling("." + target.getFileName() + ".fork.tmp");
         try (RunLock lock = RunLock.acquire(temporary)) {
@@ -229,8 +229,12 @@ public final class Fork {
         return within;
     }
 
-    /** The first, the best and the newest. */
-    private Map<String, String> checkpoints() throws IOException {
+    /**
+     * The first, the best and the newest.
+     *
+     * @param sampler the iteration whose policy samples first in the fork
+     */
+    private Map<String, String> checkpoints(int sampler) throws IOException {
         Checkpoints there = new Checkpoints(parent.directory());
         Map<String, String> files = new LinkedHashMap<>(there.files(0));
         if (files.isEmpty()) {
@@ -238,6 +242,7 @@ public final class Fork {
                     + ": missing or damaged, expected the checkpoint after the warm-up");
         }
         files.putAll(there.files(state.heldOut().map(HeldOut::bestIteration).orElse(0)));
+        files.putAll(there.files(there.newestWhole(sampler).orElse(0)));
         files.putAll(there.files(there.newestWhole(iteration).orElse(0)));
         return files;
     }

@@ -7,7 +7,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.stream.Collectors;
 import org.openstrawberry.activities.policy.Checkpoints;
 import org.openstrawberry.activities.store.ArtifactStore;
 import org.openstrawberry.activities.store.DurableFiles;
@@ -41,7 +43,9 @@ public final class RunSteps implements RunActivities {
         List<IterationRecord> done = unbroken(run.store());
         Checkpoints checkpoints = new Checkpoints(run.directory());
         int last = done.isEmpty() ? 0 : done.size() - 1;
-        Optional<Integer> checkpoint = checkpoints.newestWhole(last);
+        // The next thoughts may be by the policy before the last step: what is there must lead to that one too.
+        int ahead = run.spec().sampling().ahead();
+        Optional<Integer> checkpoint = checkpoints.newestWhole(Math.max(0, last - ahead));
         int standing = replayable(run.store(), checkpoint, last);
         Fork.lineage(run.directory())
                 .filter(fork -> checkpoint.isEmpty() || standing < fork.iteration())
@@ -58,7 +62,7 @@ public final class RunSteps implements RunActivities {
                         .toList());
         TrainingState state =
                 done.isEmpty() ? TrainingState.fresh() : done.get(standing).state();
-        return adjusted(run.store(), state)
+        return adjusted(run, state)
                 .withWarmUpSteps(checkpoints.warmUpSteps(
                         run.spec().warmup().map(warmup -> warmup.steps()).orElse(0)));
     }
@@ -72,12 +76,24 @@ public final class RunSteps implements RunActivities {
     /** The content of {@code adjusted.json}. */
     record Adjusted(Map<String, Object> changes) {}
 
-    /** Steps of the next iteration may be done already, under settings that changed at its beginning. */
-    private static TrainingState adjusted(ArtifactStore store, TrainingState state) {
+    /**
+     * Steps of the next iteration may be done already, under settings that changed at its beginning. But where sampling runs
+     * ahead, its thoughts are sampled by the settings before.
+     */
+    private static TrainingState adjusted(Run run, TrainingState state) {
         String next = RunLayout.adjusted(state.iteration() + 1);
-        return store.find(next).isEmpty()
-                ? state
-                : state.adjusting(Json.read(store.resolve(next), Adjusted.class).changes());
+        if (run.store().find(next).isEmpty()) {
+            return state;
+        }
+        Map<String, Object> changes =
+                Json.read(run.store().resolve(next), Adjusted.class).changes();
+        boolean ahead = run.spec().sampling().ahead() > 0;
+        Map<Boolean, Map<String, Object>> later = changes.entrySet().stream()
+                .collect(Collectors.partitioningBy(
+                        change -> ahead && change.getKey().startsWith("sampling."),
+                        Collectors.toMap(Map.Entry::getKey, Map.Entry::getValue)));
+        return state.adjusting(Objects.requireNonNull(later.get(false)))
+                .expecting(Objects.requireNonNull(later.get(true)));
     }
 
     @Override

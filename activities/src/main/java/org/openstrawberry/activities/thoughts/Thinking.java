@@ -2,8 +2,8 @@ package org.openstrawberry.activities.thoughts;
 
 import java.util.List;
 import java.util.stream.IntStream;
-import org.openstrawberry.activities.policy.PolicyState;
 import org.openstrawberry.activities.policy.PolicyStates;
+import org.openstrawberry.activities.policy.PolicyStates.Writer;
 import org.openstrawberry.activities.run.Run;
 import org.openstrawberry.activities.runtime.Tensors;
 import org.openstrawberry.activities.runtime.Timed;
@@ -57,8 +57,9 @@ final class Thinking {
 
     private List<List<Completion>> think(
             Run run, int iteration, List<GenerationRequest> wave, SamplingSettings settings, long seed, long key) {
-        PolicyState state = states.at(run, iteration);
-        return new Generator(state.decoder(), run.base().eosIds()).generate(state.writing(), wave, settings, seed, key);
+        Writer writer = states.writer(run, iteration);
+        return new Generator(writer.decoder(), run.base().eosIds())
+                .generate(writer.weights(), wave, settings, seed, key);
     }
 
     private static List<Answer> zip(List<GenerationRequest> wave, Timed<List<List<Completion>>> timed) {

@@ -2,11 +2,14 @@ package org.openstrawberry.activities.thoughts;
 
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.DoubleAdder;
 import java.util.stream.IntStream;
 import org.openstrawberry.activities.lines.PromptLine;
 import org.openstrawberry.activities.lines.ThoughtLine;
 import org.openstrawberry.activities.policy.PolicyStates;
+import org.openstrawberry.activities.rewards.EarlyScores;
+import org.openstrawberry.activities.rewards.RewardSteps;
 import org.openstrawberry.activities.run.Run;
 import org.openstrawberry.activities.run.Runs;
 import org.openstrawberry.activities.runtime.Tensors;
@@ -28,9 +31,12 @@ import reactor.core.publisher.Flux;
 public final class ThoughtSteps implements ThoughtActivities {
     private final Runs runs;
     private final Thinking thinking;
+    private final Optional<RewardSteps> rewards;
 
-    public ThoughtSteps(Runs runs, Tensors tensors, PolicyStates states) {
+    /** @param rewards those of this process, which need not wait for a whole shard; empty where others score */
+    public ThoughtSteps(Runs runs, Tensors tensors, PolicyStates states, Optional<RewardSteps> rewards) {
         this.runs = runs;
+        this.rewards = rewards;
         this.thinking = new Thinking(tensors, states);
     }
 
@@ -39,11 +45,7 @@ public final class ThoughtSteps implements ThoughtActivities {
         Run run = runs.open(request.run());
         String path = RunLayout.thoughts(request.prompts().iteration(), request.shard());
         DoubleAdder seconds = new DoubleAdder();
-        ArtifactRef artifact = run.store().once(path, out -> {
-            for (ThoughtLine line : thoughts(run, request, seconds).toIterable()) {
-                Json.writeLine(out, line);
-            }
-        });
+        ArtifactRef artifact = run.store().find(path).orElseGet(() -> generate(run, request, path, seconds));
         List<ThoughtLine> lines = Json.readLines(run.store().resolve(path), ThoughtLine.class);
         return new Thoughts(
                 request.prompts().iteration(),
@@ -55,7 +57,31 @@ public final class ThoughtSteps implements ThoughtActivities {
                 seconds.sum());
     }
 
-    private Flux<ThoughtLine> thoughts(Run run, ThoughtRequest request, DoubleAdder seconds) {
+    private ArtifactRef generate(Run run, ThoughtRequest request, String path, DoubleAdder seconds) {
+        AtomicBoolean generated = new AtomicBoolean();
+        Optional<EarlyScores> early = rewards.flatMap(scoring -> scoring.early(run, request.prompts()));
+        try {
+            ArtifactRef artifact = run.store().once(path, out -> {
+                Flux<List<ThoughtLine>> prompts =
+                        thoughts(run, request, seconds).doOnNext(lines -> early.ifPresent(scores -> scores.add(lines)));
+                for (ThoughtLine line :
+                        prompts.concatMapIterable(lines -> lines).toIterable()) {
+                    Json.writeLine(out, line);
+                }
+                generated.set(true);
+            });
+            if (generated.get()) {
+                early.ifPresent(scores ->
+                        rewards.orElseThrow().publish(run, request.prompts().iteration(), request.shard(), scores));
+            }
+            return artifact;
+        } finally {
+            early.ifPresent(EarlyScores::close);
+        }
+    }
+
+    /** By prompt. */
+    private Flux<List<ThoughtLine>> thoughts(Run run, ThoughtRequest request, DoubleAdder seconds) {
         SamplingSpec sampling = request.sampling();
         PromptBatch batch = request.prompts();
         int first = firstOf(request.shard(), sampling.shards(), batch.prompts());
@@ -67,7 +93,7 @@ public final class ThoughtSteps implements ThoughtActivities {
                 sampling.temperature(), sampling.topK(), sampling.topP(), sampling.minP(), sampling.maxNewTokens());
         return thinking.answers(
                         run,
-                        batch.iteration() - 1,
+                        sampling.policyOf(batch.iteration()),
                         prompts,
                         settings,
                         sampling.branches(),
@@ -75,7 +101,7 @@ public final class ThoughtSteps implements ThoughtActivities {
                         Philox.seed(run.spec().seed(), "thoughts"),
                         batch.iteration())
                 .doOnNext(answer -> seconds.add(answer.seconds()))
-                .concatMapIterable(answer -> lines(run, batch.iteration(), answer));
+                .map(answer -> lines(run, batch.iteration(), sampling, answer));
     }
 
     /** Shards part the prompts in order, as evenly as they go. */
@@ -83,7 +109,8 @@ public final class ThoughtSteps implements ThoughtActivities {
         return (int) ((long) prompts * shard / shards);
     }
 
-    private static List<ThoughtLine> lines(Run run, int iteration, Answer answer) {
+    private static List<ThoughtLine> lines(Run run, int iteration, SamplingSpec sampling, Answer answer) {
+        Optional<Integer> policy = Optional.of(sampling.policyOf(iteration)).filter(by -> sampling.ahead() > 0);
         return IntStream.range(0, answer.completions().size())
                 .mapToObj(branch -> {
                     Completion completion = answer.completions().get(branch);
@@ -94,7 +121,8 @@ public final class ThoughtSteps implements ThoughtActivities {
                             completion.ids(),
                             run.tokenizer().decode(completion.ids()),
                             completion.ended(),
-                            Optional.of(completion.logProbs()));
+                            Optional.of(completion.logProbs()),
+                            policy);
                 })
                 .toList();
     }

@@ -116,7 +116,7 @@ class RankingStepsTest {
             prompts.add(new PromptLine(1, prompt, prompt, 0, "?", new int[] {7}, Map.of()));
             for (int branch = 0; branch < REWARDS[prompt].length; branch++) {
                 int[] ids = {Math.min(branch, REWARDS[prompt].length - 2), 2};
-                thoughts.add(new ThoughtLine(1, prompt, branch, ids, "text", true, Optional.empty()));
+                thoughts.add(new ThoughtLine(1, prompt, branch, ids, "text", true, Optional.empty(), Optional.empty()));
                 scores.add(new ScoreLine(
                         1, prompt, branch, Optional.of(REWARDS[prompt][branch]), Optional.empty(), Optional.empty()));
             }

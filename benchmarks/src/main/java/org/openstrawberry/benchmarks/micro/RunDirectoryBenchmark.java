@@ -61,8 +61,8 @@ public class RunDirectoryBenchmark {
         }
         Optional<float[]> logprobs = Optional.of(numbers);
         thoughts = IntStream.range(0, SEQUENCES)
-                .mapToObj(i ->
-                        new ThoughtLine(1, i / 4, i % 4, ids, "a thought of a few words ".repeat(8), false, logprobs))
+                .mapToObj(i -> new ThoughtLine(
+                        1, i / 4, i % 4, ids, "a thought of a few words ".repeat(8), false, logprobs, Optional.empty()))
                 .toList();
         row = new HashMap<>();
         for (int i = 0; i < 40; i++) {
