@@ -108,7 +108,7 @@ public final class RunWorkers implements AutoCloseable {
                 new PromptSteps(runs), new RankingSteps(runs), new RunSteps(runs, server), new SweepSteps());
         if (roles.contains(Role.THOUGHTS)) {
             shared.newWorker(TaskQueues.THOUGHTS, options(slots.thoughts(), pollers.thoughts()))
-                    .registerActivitiesImplementations(new ThoughtSteps(runs, tensors, states));
+                    .registerActivitiesImplementations(new ThoughtSteps(runs, tensors, states, rewards));
         }
         if (roles.contains(Role.REWARDS)) {
             shared.newWorker(TaskQueues.REWARDS, options(slots.rewards(), pollers.rewards()))

@@ -214,7 +214,11 @@ public final class PolicyStates implements AutoCloseable {
 
     private static List<PreferencePair> preferences(List<PairLine> lines) {
         return lines.stream()
-                .map(line -> new PreferencePair(line.promptIds(), line.chosenIds(), line.rejectedIds()))
+                .map(line -> new PreferencePair(
+                        line.promptIds(),
+                        line.chosenIds(),
+                        line.rejectedIds(),
+                        line.weight().orElse(1.0)))
                 .toList();
     }
 

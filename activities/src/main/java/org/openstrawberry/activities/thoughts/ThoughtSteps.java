@@ -3,16 +3,19 @@ package org.openstrawberry.activities.thoughts;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.DoubleAdder;
+import java.util.function.Function;
 import java.util.stream.IntStream;
 import org.openstrawberry.activities.lines.PromptLine;
 import org.openstrawberry.activities.lines.ThoughtLine;
 import org.openstrawberry.activities.policy.PolicyStates;
+import org.openstrawberry.activities.rewards.Scorer;
 import org.openstrawberry.activities.run.Run;
 import org.openstrawberry.activities.run.Runs;
 import org.openstrawberry.activities.runtime.Tensors;
 import org.openstrawberry.activities.store.Json;
 import org.openstrawberry.activities.store.RunLayout;
 import org.openstrawberry.activities.thoughts.Thinking.Answer;
+import org.openstrawberry.config.RewardSpec;
 import org.openstrawberry.config.SamplingSpec;
 import org.openstrawberry.model.Philox;
 import org.openstrawberry.model.generation.Completion;
@@ -28,15 +31,21 @@ import reactor.core.publisher.Flux;
 public final class ThoughtSteps implements ThoughtActivities {
     private final Runs runs;
     private final Thinking thinking;
+    private final TreeThinking trees;
 
-    public ThoughtSteps(Runs runs, Tensors tensors, PolicyStates states) {
+    /** @param rewards makes the reward that a run's settings describe; trees ask it as they grow */
+    public ThoughtSteps(Runs runs, Tensors tensors, PolicyStates states, Function<RewardSpec, Scorer> rewards) {
         this.runs = runs;
         this.thinking = new Thinking(tensors, states);
+        this.trees = new TreeThinking(tensors, states, rewards);
     }
 
     @Override
     public Thoughts generate(ThoughtRequest request) {
         Run run = runs.open(request.run());
+        if (request.sampling().tree().isPresent()) {
+            return trees.grow(run, request, request.sampling().tree().get());
+        }
         String path = RunLayout.thoughts(request.prompts().iteration(), request.shard());
         DoubleAdder seconds = new DoubleAdder();
         ArtifactRef artifact = run.store().once(path, out -> {
