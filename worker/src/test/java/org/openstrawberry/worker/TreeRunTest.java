@@ -43,6 +43,32 @@ class TreeRunTest {
 
         assertTreesAgree();
         assertPairsAreOfSiblings();
+        assertItIsDrawn();
+        assertTheSearchAnswers();
+    }
+
+    private void assertItIsDrawn() {
+        String directory = run.directory("run").toString();
+        Said drawn = Said.by(List.of("inspect", directory, "--iteration", "1", "--tree", "0"));
+        assertThat(drawn.code()).isZero();
+        assertThat(drawn.out()).contains("├─ ").contains("└─ ").contains(" visits");
+        assertThat(Said.by(List.of("inspect", directory, "--iteration", "1", "--tree", "99"))
+                        .err())
+                .contains("--tree: found 99, expected a prompt of iteration 1, from 0 to 5");
+    }
+
+    private void assertTheSearchAnswers() {
+        List<String> ask = List.of(
+                "ask", run.directory("run").toString(), "r in berry?", "--search", "tree", "--max-new-tokens", "12");
+        List<String> byReward = new ArrayList<>(ask);
+        byReward.addAll(List.of("--value", "reward"));
+        Said vote = Said.by(ask);
+        assertThat(vote.err()).isEmpty();
+        assertThat(vote.out()).hasLineCount(1);
+        assertThat(Said.by(ask).out()).isEqualTo(vote.out());
+        Said rewarded = Said.by(byReward);
+        assertThat(rewarded.err()).isEmpty();
+        assertThat(rewarded.out()).hasLineCount(1);
     }
 
     private void assertTreesAgree() throws IOException {
