@@ -26,6 +26,9 @@ final class Defaults {
         if (complete.at("warmup").orElse(null) instanceof Setting.Block warmup) {
             complete = complete.with("warmup", laidUnder(warmup, blocks, "warmup"));
         }
+        if (complete.at("sampling").orElse(null) instanceof Setting.Block sampling) {
+            complete = complete.with("sampling", withTree(sampling, blocks));
+        }
         if (complete.at("model").orElse(null) instanceof Setting.Block model) {
             complete = complete.with("model", withAdapters(model));
         }
@@ -50,6 +53,19 @@ final class Defaults {
             return block.with("lora", laidUnder(lora, load(BLOCKS), fresh ? "lora" : "lora-from"));
         }
         return block;
+    }
+
+    private static Setting.Block withTree(Setting.Block sampling, Setting.Block blocks) {
+        boolean grows = sampling.at("branching")
+                .map(Setting::json)
+                .filter(branching -> branching.asText().equals("tree"))
+                .isPresent();
+        if (sampling.at("tree").orElse(null) instanceof Setting.Block tree) {
+            return sampling.with("tree", laidUnder(tree, blocks, "tree"));
+        }
+        return grows && blocks.at("tree").orElse(null) instanceof Setting.Block defaults
+                ? sampling.with("tree", defaults)
+                : sampling;
     }
 
     private static Setting.Block reward(Setting.Block reward, Setting.Block blocks) {

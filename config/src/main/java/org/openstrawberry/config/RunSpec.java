@@ -66,11 +66,33 @@ public record RunSpec(
         if (evaluation.reward().isEmpty()) {
             refuseComparisons(data, reward);
         }
+        sampling.tree().ifPresent(tree -> checkTree(tree, reward, dpo));
         if (!data.holdsOut()) {
             requireHeldOut("evaluation.reward", evaluation.reward().isPresent());
             requireHeldOut("until.held-out-at-least", until.heldOutAtLeast().isPresent());
             requireHeldOut("until.plateau", until.plateau().isPresent());
             requireHeldOut("reference.refresh", reference.refresh() == ReferenceSpec.Refresh.BEST);
+        }
+    }
+
+    private static void checkTree(TreeSpec tree, RewardSpec reward, DpoSpec dpo) {
+        if (reward.comparesBranches()) {
+            throw new SettingException(
+                    "sampling.branching",
+                    "can't be tree with a pairwise judge, which only compares thoughts and gives a step no value",
+                    "reward.judge.kind");
+        }
+        if (tree.value() == TreeSpec.Value.PROCESS && !(reward.kind() instanceof ClassifierSpec)) {
+            throw new SettingException(
+                    "sampling.tree.value", "can only be process with reward.classifier", "reward.classifier");
+        }
+        if (tree.pairWeights() == TreeSpec.PairWeights.VISITS) {
+            dpo.loss().first(LossKind::isSorting).ifPresent(kind -> {
+                throw new SettingException(
+                        "sampling.tree.pair-weights",
+                        "can't be visits with loss " + kind.written() + ", which takes pairs apart",
+                        "dpo.loss");
+            });
         }
     }
 

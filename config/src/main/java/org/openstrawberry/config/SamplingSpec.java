@@ -1,8 +1,10 @@
 package org.openstrawberry.config;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies.KebabCaseStrategy;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import java.util.Optional;
 
 /**
  * How many thoughts an iteration samples, and how.
@@ -18,6 +20,7 @@ import com.fasterxml.jackson.databind.annotation.JsonNaming;
  * @param branching how the branches of a prompt grow
  * @param ahead iterations that sampling runs ahead of training, 0 or 1
  * @param waveRows sequences that are computed as one batch
+ * @param tree how the branches grow as a tree; absent where they don't
  */
 @JsonNaming(KebabCaseStrategy.class)
 public record SamplingSpec(
@@ -31,13 +34,17 @@ public record SamplingSpec(
         int shards,
         Branching branching,
         int ahead,
-        int waveRows) {
+        int waveRows,
+        @JsonInclude(JsonInclude.Include.NON_ABSENT) Optional<TreeSpec> tree) {
 
     /** How the branches of a prompt grow. */
     public enum Branching {
         /** Independent completions of the prompt. */
         @JsonProperty("flat")
-        FLAT
+        FLAT,
+        /** A tree of steps that they share. */
+        @JsonProperty("tree")
+        TREE
     }
 
     /** Checks every range. */
@@ -56,10 +63,31 @@ public record SamplingSpec(
         }
         Check.that(ahead == 0 || ahead == 1, "ahead", "0 or 1", ahead);
         Check.atLeast(1, "wave-rows", waveRows);
+        if (tree.isPresent() != (branching == Branching.TREE)) {
+            throw new SettingException(
+                    "tree",
+                    tree.isPresent() ? "has no effect without branching: tree" : "is missing with branching: tree",
+                    "branching");
+        }
+        int expansion =
+                tree.map(search -> search.widthOf(branches) * search.rollouts()).orElse(0);
+        int simulations = tree.flatMap(TreeSpec::simulations).orElse(expansion);
+        if (simulations < expansion) {
+            throw new SettingException(
+                    "tree.simulations",
+                    "must be at least width × rollouts (" + expansion + "), found " + simulations,
+                    "tree.width",
+                    "tree.rollouts");
+        }
     }
 
     /** The iteration of the policy that writes an iteration's thoughts: the one before, or with ahead the one before that. */
     public int policyOf(int iteration) {
         return Math.max(0, iteration - 1 - ahead);
+    }
+
+    /** The same, where sampling runs ahead: what is worth being written down. */
+    public Optional<Integer> sampledBy(int iteration) {
+        return ahead > 0 ? Optional.of(policyOf(iteration)) : Optional.empty();
     }
 }

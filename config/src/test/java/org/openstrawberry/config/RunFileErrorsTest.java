@@ -130,8 +130,26 @@ class RunFileErrorsTest {
                         "reference: { refresh: sometimes }\n",
                         ":5:23: reference.refresh: expected never, every, soft or best, found \"sometimes\""),
                 arguments(
-                        "sampling: { branching: tree }\n",
-                        ":5:24: sampling.branching: expected flat, the only value of this version, found \"tree\""),
+                        "sampling: { branching: bush }\n",
+                        ":5:24: sampling.branching: expected flat or tree, found \"bush\""),
+                arguments(
+                        "sampling: { tree: { width: 3 } }\n",
+                        ":5:19: sampling.tree: has no effect without branching: tree"),
+                arguments(
+                        "sampling: { branching: tree, tree: { search: beam, exploration: 2 } }\n",
+                        ":5:65: sampling.tree.exploration: has no effect without search: puct"),
+                arguments(
+                        "sampling: { branching: tree, tree: { search: best-of-n, leaves: 2 } }\n",
+                        ":5:65: sampling.tree.leaves: must be 1 with search: best-of-n, found 2; a beam is wider"),
+                arguments(
+                        "sampling: { branching: tree, tree: { width: 4, simulations: 3 } }\n",
+                        ":5:61: sampling.tree.simulations: must be at least width × rollouts (4), found 3"),
+                arguments(
+                        "sampling: { branching: tree, tree: { depth: 1, temperature-by-depth: [1, 2] } }\n",
+                        ":5:70: sampling.tree.temperature-by-depth: has 2 temperatures, expected at most depth (1)"),
+                arguments(
+                        "sampling: { branching: tree, tree: { value: process } }\n",
+                        ":5:45: sampling.tree.value: can only be process with reward.classifier"),
                 arguments("until: { plateau: 2.5 }\n", ":5:19: until.plateau: expected a whole number, found 2.5"),
                 // null and missing
                 arguments("dpo: null\n", ":5:6: dpo: expected a block of keys, found null"),

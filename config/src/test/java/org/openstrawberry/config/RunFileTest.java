@@ -48,7 +48,8 @@ class RunFileTest {
                                 Optional.empty(),
                                 false,
                                 Optional.of(DataSpec.OnError.FAIL)),
-                        new SamplingSpec(16, 4, 1, 0, 1, 0, 48, 2, SamplingSpec.Branching.FLAT, 0, 256),
+                        new SamplingSpec(
+                                16, 4, 1, 0, 1, 0, 48, 2, SamplingSpec.Branching.FLAT, 0, 256, Optional.empty()),
                         RewardSpec.of(new VerifierSpec.Numeric("answer", "", false, false, false, 0, 0), 0.5),
                         PairsSpec.of(1, PairOrder.RANK),
                         DpoSpec.of(LossKind.SIGMOID, 0.1),
@@ -241,6 +242,22 @@ class RunFileTest {
                 .matches("[0-9a-f]{64}")
                 .isEqualTo(RunFile.hash(same, folder))
                 .isNotEqualTo(RunFile.hash(other, folder));
+    }
+
+    @Test
+    void aTreeHasItsDefaultsWhereverItIsSwitchedOn() throws IOException {
+        TreeSpec alone =
+                read(SMALLEST, "sampling.branching=tree").sampling().tree().orElseThrow();
+        TreeSpec wide = read(SMALLEST, "sampling.branching=tree", "sampling.tree.width=3")
+                .sampling()
+                .tree()
+                .orElseThrow();
+
+        assertThat(read(SMALLEST).sampling().tree()).isEmpty();
+        assertThat(alone.widthOf(4)).isEqualTo(2);
+        assertThat(alone.stepTokensOf(48)).contains(12);
+        assertThat(wide.width()).contains(3);
+        assertThat(wide.depth()).isEqualTo(alone.depth());
     }
 
     @Test

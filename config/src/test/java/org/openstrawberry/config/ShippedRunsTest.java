@@ -103,7 +103,7 @@ class ShippedRunsTest {
     void anUnknownRunIsAnsweredWithTheKnownOnes() {
         assertThatExceptionOfType(InvalidInputException.class)
                 .isThrownBy(() -> ShippedRuns.copyTo("letter", folder))
-                .withMessage("letter: no shipped run of that name; there are: letter-count");
+                .withMessage("letter: no shipped run of that name; there are: arithmetic-chain, letter-count");
     }
 
     @Test

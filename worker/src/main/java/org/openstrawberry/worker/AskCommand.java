@@ -1,21 +1,33 @@
 package org.openstrawberry.worker;
 
 import ai.djl.ndarray.NDManager;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.type.TypeReference;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.BufferedReader;
+import java.io.IOException;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.openstrawberry.activities.policy.Checkpoints;
+import org.openstrawberry.activities.rewards.LocalClassifiers;
+import org.openstrawberry.activities.rewards.Rewards;
 import org.openstrawberry.activities.run.Run;
+import org.openstrawberry.activities.runtime.Tensors;
 import org.openstrawberry.activities.store.RunLayout;
 import org.openstrawberry.config.InvalidInputException;
+import org.openstrawberry.config.RunSpec;
 import org.openstrawberry.model.Torch;
 import org.openstrawberry.model.generation.Completion;
+import org.openstrawberry.model.generation.Continuations;
 import org.openstrawberry.model.generation.GenerationRequest;
 import org.openstrawberry.model.generation.Generator;
 import org.openstrawberry.model.generation.SamplingSettings;
@@ -31,6 +43,8 @@ import picocli.CommandLine.Parameters;
 /** Prints what a policy says. */
 @Command(name = "ask", mixinStandardHelpOptions = true, description = "Print completions of a trained or base policy.")
 final class AskCommand implements Callable<Integer> {
+    private static final long CACHE_BYTES = 256L << 20;
+
     @Parameters(index = "0", paramLabel = "DIR", description = "A run directory or a model directory.")
     private @Nullable Path directory;
 
@@ -59,6 +73,37 @@ final class AskCommand implements Callable<Integer> {
     @Option(names = "--base", description = "The run's policy before the first iteration.")
     private boolean base;
 
+    /** How an answer is found. */
+    enum Search {
+        FLAT,
+        TREE
+    }
+
+    /** What a thought of a tree is worth. */
+    enum Value {
+        VOTE,
+        REWARD
+    }
+
+    @Option(
+            names = "--search",
+            paramLabel = "HOW",
+            description = "flat, or tree: the run's search over steps, with its settings; its best thought is printed.")
+    private Search search = Search.FLAT;
+
+    @Option(
+            names = "--value",
+            paramLabel = "WHAT",
+            description =
+                    "Of a tree's thoughts: vote, by how many come to the same answer (default), or reward, the run's.")
+    private @Nullable Value value;
+
+    @Option(
+            names = "--fields",
+            paramLabel = "JSON",
+            description = "The prompt's fields, for --value reward, such as '{\"answer\": 3}'.")
+    private @Nullable String fields;
+
     @Override
     public Integer call() throws Exception {
         if (directory == null) {
@@ -69,6 +114,12 @@ final class AskCommand implements Callable<Integer> {
                 || (temperature != null && !(temperature >= 0 && temperature < Double.POSITIVE_INFINITY))) {
             throw new InvalidInputException(
                     "--samples and --max-new-tokens must be at least 1, --temperature at least 0");
+        }
+        if (search == Search.TREE) {
+            return searchTree(directory);
+        }
+        if (value != null || fields != null) {
+            throw new InvalidInputException("--value and --fields are for --search tree");
         }
         Source source = source(directory, base);
         try (NDManager memory = Torch.start(1, "cpu");
@@ -97,14 +148,72 @@ final class AskCommand implements Callable<Integer> {
         double heat = temperature != null ? temperature : samples > 1 ? 1 : 0;
         SamplingSettings settings = new SamplingSettings(heat, 0, 1, 0, maxNewTokens);
         int[] ids = tokenizer.encode(text);
-        if (ids.length + maxNewTokens > positions) {
-            throw new InvalidInputException("the prompt has " + ids.length + " tokens; expected at most "
-                    + (positions - maxNewTokens) + ", the model's positions less --max-new-tokens");
-        }
+        requireRoom(ids.length, positions);
         GenerationRequest request = new GenerationRequest(number, ids, samples);
         for (Completion completion :
                 generator.generate(weights, List.of(request), settings, seed, 0).get(0)) {
             System.out.println(tokenizer.decode(completion.ids()));
+        }
+    }
+
+    private int searchTree(Path directory) throws IOException {
+        if (!Files.exists(directory.resolve(RunLayout.RUN_FILE))) {
+            throw new InvalidInputException(
+                    directory + ": not a run directory; --search tree needs one, for its settings");
+        }
+        if (samples > 1) {
+            throw new InvalidInputException("--samples: found " + samples + ", expected 1 with --search tree");
+        }
+        boolean rewarded = value == Value.REWARD;
+        if (fields != null && !rewarded) {
+            throw new InvalidInputException("--fields is for --value reward");
+        }
+        Source source = source(directory, base);
+        RunSpec spec = new Run(directory).spec();
+        double heat = temperature != null ? temperature : spec.sampling().temperature();
+        Map<String, JsonNode> known = fields == null ? Map.of() : read(fields);
+        try (NDManager memory = Torch.start(1, "cpu");
+                Tensors tensors = new Tensors();
+                Rewards rewards = new Rewards(new LocalClassifiers(tensors));
+                Tokenizer tokenizer = source.model().tokenizer()) {
+            WritingWeights weights = new Decoder(source.model().config())
+                    .forWriting(source.weights().apply(memory).asMap(), memory);
+            int positions = source.model().config().maxPositionEmbeddings();
+            TreeAnswer answers = new TreeAnswer(
+                    spec,
+                    SamplingSettings.greedy(maxNewTokens),
+                    tokenizer,
+                    seed,
+                    rewarded ? Optional.of(rewards.apply(spec.reward().absolute())) : Optional.empty());
+            List<String> prompts = prompt != null
+                    ? List.of(prompt)
+                    : new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8))
+                            .lines()
+                            .toList();
+            for (int number = 0; number < prompts.size(); number++) {
+                int[] ids = tokenizer.encode(prompts.get(number));
+                requireRoom(ids.length, positions);
+                try (Continuations writer =
+                        new Continuations(source.model().eosIds(), weights, ids.length + maxNewTokens, CACHE_BYTES)) {
+                    System.out.println(answers.answer(writer, number, ids, prompts.get(number), known, heat));
+                }
+            }
+        }
+        return 0;
+    }
+
+    private static Map<String, JsonNode> read(String json) {
+        try {
+            return new ObjectMapper().readValue(json, new TypeReference<>() {});
+        } catch (JsonProcessingException e) {
+            throw new InvalidInputException("--fields: expected a JSON object, found " + json, e);
+        }
+    }
+
+    private void requireRoom(int tokens, int positions) {
+        if (tokens + maxNewTokens > positions) {
+            throw new InvalidInputException("the prompt has " + tokens + " tokens; expected at most "
+                    + (positions - maxNewTokens) + ", the model's positions less --max-new-tokens");
         }
     }
 

@@ -12,6 +12,7 @@ import org.openstrawberry.activities.lines.PairLine;
 import org.openstrawberry.activities.lines.PromptLine;
 import org.openstrawberry.activities.lines.ScoreLine;
 import org.openstrawberry.activities.lines.ThoughtLine;
+import org.openstrawberry.activities.lines.TreeLine;
 import org.openstrawberry.activities.store.Json;
 import org.openstrawberry.activities.store.RunLayout;
 import org.openstrawberry.config.InvalidInputException;
@@ -31,6 +32,9 @@ final class InspectCommand implements Callable<Integer> {
     @Option(names = "--iteration", paramLabel = "N", description = "By default the newest that has pairs.")
     private @Nullable Integer iteration;
 
+    @Option(names = "--tree", paramLabel = "PROMPT", description = "Draw the tree of this prompt, by its number.")
+    private @Nullable Integer tree;
+
     @Override
     public Integer call() {
         if (directory == null) {
@@ -47,8 +51,38 @@ final class InspectCommand implements Callable<Integer> {
         if (!Files.exists(pairs)) {
             throw new InvalidInputException(pairs + ": missing; iteration " + number + " has no pairs yet");
         }
+        if (tree != null) {
+            draw(directory, number, tree, Json.readLines(pairs, PairLine.class));
+            return 0;
+        }
         print(directory, number, Json.readLines(pairs, PairLine.class));
         return 0;
+    }
+
+    private static void draw(Path directory, int iteration, int prompt, List<PairLine> pairs) {
+        List<PromptLine> prompts = Json.readLines(directory.resolve(RunLayout.prompts(iteration)), PromptLine.class);
+        if (prompt < 0 || prompt >= prompts.size()) {
+            throw new InvalidInputException("--tree: found " + prompt + ", expected a prompt of iteration " + iteration
+                    + ", from 0 to " + (prompts.size() - 1));
+        }
+        List<TreeLine> steps = new ArrayList<>();
+        for (int shard = 0; Files.exists(directory.resolve(RunLayout.tree(iteration, shard))); shard++) {
+            Json.readLines(directory.resolve(RunLayout.tree(iteration, shard)), TreeLine.class).stream()
+                    .filter(step -> step.prompt() == prompt)
+                    .forEach(steps::add);
+        }
+        if (steps.isEmpty()) {
+            throw new InvalidInputException(directory.resolve(RunLayout.tree(iteration, 0))
+                    + ": missing; only runs with sampling.branching: tree have trees");
+        }
+        System.out.println("iteration " + iteration + ", prompt " + prompt + "  "
+                + prompts.get(prompt).text());
+        TreeDrawing.of(
+                        steps,
+                        pairs.stream()
+                                .filter(pair -> pair.promptNumber() == prompt)
+                                .toList())
+                .forEach(System.out::println);
     }
 
     private static int newest(Path directory) {
@@ -89,7 +123,12 @@ final class InspectCommand implements Callable<Integer> {
             }
             for (PairLine pair : pairs) {
                 if (pair.promptNumber() == prompt.prompt()) {
-                    System.out.println("  pair " + pair.pair() + "  branch " + pair.chosenBranch() + " (rank "
+                    System.out.println("  pair " + pair.pair()
+                            + pair.steps()
+                                    .map(steps -> "  step " + steps.chosen() + " over step " + steps.rejected()
+                                            + " of the tree,")
+                                    .orElse("")
+                            + "  branch " + pair.chosenBranch() + " (rank "
                             + pair.chosenRank() + ") over branch " + pair.rejectedBranch() + " (rank "
                             + pair.rejectedRank() + ")");
                 }

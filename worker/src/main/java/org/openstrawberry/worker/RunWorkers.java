@@ -110,7 +110,7 @@ public final class RunWorkers implements AutoCloseable {
                 roles.contains(Role.REWARDS) ? Optional.of(new RewardSteps(runs, rewards)) : Optional.empty();
         if (roles.contains(Role.THOUGHTS)) {
             shared.newWorker(TaskQueues.THOUGHTS, options(slots.thoughts(), pollers.thoughts()))
-                    .registerActivitiesImplementations(new ThoughtSteps(runs, tensors, states, scoring));
+                    .registerActivitiesImplementations(new ThoughtSteps(runs, tensors, states, scoring, rewards));
         }
         scoring.ifPresent(steps -> shared.newWorker(TaskQueues.REWARDS, options(slots.rewards(), pollers.rewards()))
                 .registerActivitiesImplementations(steps));

@@ -18,6 +18,9 @@ import java.util.Optional;
  * @param rejectedIds likewise
  * @param chosenLogprobs of its tokens, at temperature 1, by the policy that wrote them; earlier versions did not keep them
  * @param rejectedLogprobs likewise
+ * @param steps where the completions are steps of a tree of thoughts: {@code prompt} is then the prompt with the thought so
+ *     far, and the branches are the first that went through the steps
+ * @param weight by which the pair's loss counts; absent: 1
  */
 public record PairLine(
         int iteration,
@@ -36,4 +39,40 @@ public record PairLine(
         int[] chosenIds,
         int[] rejectedIds,
         Optional<float[]> chosenLogprobs,
-        Optional<float[]> rejectedLogprobs) {}
+        Optional<float[]> rejectedLogprobs,
+        Optional<Steps> steps,
+        Optional<Double> weight) {
+
+    /**
+     * Two steps of a tree that follow the same one.
+     *
+     * @param parent id of the step before them
+     * @param chosen id of the preferred step
+     * @param rejected id of the other
+     */
+    public record Steps(int parent, int chosen, int rejected, int chosenVisits, int rejectedVisits) {}
+
+    /** The same pair with a weight. */
+    public PairLine weighing(Optional<Double> otherWeight) {
+        return new PairLine(
+                iteration,
+                promptNumber,
+                pair,
+                prompt,
+                chosen,
+                rejected,
+                chosenReward,
+                rejectedReward,
+                chosenRank,
+                rejectedRank,
+                chosenBranch,
+                rejectedBranch,
+                promptIds,
+                chosenIds,
+                rejectedIds,
+                chosenLogprobs,
+                rejectedLogprobs,
+                steps,
+                otherWeight);
+    }
+}

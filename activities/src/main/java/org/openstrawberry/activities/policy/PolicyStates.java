@@ -19,7 +19,6 @@ import org.openstrawberry.config.DpoSpec;
 import org.openstrawberry.config.OptimizerSpec;
 import org.openstrawberry.config.ReferenceSpec;
 import org.openstrawberry.config.RunSpec;
-import org.openstrawberry.config.SamplingSpec;
 import org.openstrawberry.model.Torch;
 import org.openstrawberry.model.training.DpoStep;
 import org.openstrawberry.model.training.PairLogProbs;
@@ -97,8 +96,7 @@ public final class PolicyStates implements AutoCloseable {
         PolicyState state = at(run, iteration - 1);
         recordedRefresh(run, iteration - 1).ifPresent(state::refresh);
         state.keepForWriting();
-        SamplingSpec sampling = run.spec().sampling();
-        Optional<Integer> sampledBy = Optional.of(sampling.policyOf(iteration)).filter(by -> sampling.ahead() > 0);
+        Optional<Integer> sampledBy = run.spec().sampling().sampledBy(iteration);
         List<PairLine> lines = Json.readLines(run.store().verified(pairs), PairLine.class);
         List<PreferencePair> preferences = preferences(lines);
         if (preferences.isEmpty()) {
@@ -241,7 +239,11 @@ public final class PolicyStates implements AutoCloseable {
 
     private static List<PreferencePair> preferences(List<PairLine> lines) {
         return lines.stream()
-                .map(line -> new PreferencePair(line.promptIds(), line.chosenIds(), line.rejectedIds()))
+                .map(line -> new PreferencePair(
+                        line.promptIds(),
+                        line.chosenIds(),
+                        line.rejectedIds(),
+                        line.weight().orElse(1.0)))
                 .toList();
     }
 

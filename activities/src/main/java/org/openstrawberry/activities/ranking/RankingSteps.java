@@ -5,10 +5,12 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.openstrawberry.activities.lines.PairLine;
 import org.openstrawberry.activities.lines.PromptLine;
 import org.openstrawberry.activities.lines.ScoreLine;
 import org.openstrawberry.activities.lines.ThoughtLine;
+import org.openstrawberry.activities.lines.TreeLine;
 import org.openstrawberry.activities.ranking.Ranking.Ranked;
 import org.openstrawberry.activities.ranking.Ranking.Scored;
 import org.openstrawberry.activities.run.Run;
@@ -17,6 +19,8 @@ import org.openstrawberry.activities.store.ArtifactStore;
 import org.openstrawberry.activities.store.Json;
 import org.openstrawberry.activities.store.RunLayout;
 import org.openstrawberry.config.PairsSpec;
+import org.openstrawberry.config.TreeSpec;
+import org.openstrawberry.config.TreeSpec.PairWeights;
 import org.openstrawberry.model.Philox;
 import org.openstrawberry.workflows.steps.ArtifactRef;
 import org.openstrawberry.workflows.steps.Pairs;
@@ -61,7 +65,9 @@ public final class RankingSteps implements RankingActivities {
 
     private static Pairing pair(Run run, RankingRequest request) {
         ArtifactStore store = run.store();
-        Pairing pairing = new Pairing(request.pairs(), Philox.seed(run.spec().seed(), "pairs"));
+        Optional<TreeSpec> tree = run.spec().sampling().tree();
+        Pairing pairing =
+                new Pairing(request.pairs(), tree, Philox.seed(run.spec().seed(), "pairs"));
         Map<Integer, PromptLine> prompts = new LinkedHashMap<>();
         Json.readLines(store.verified(request.prompts().artifact()), PromptLine.class)
                 .forEach(line -> prompts.put(line.prompt(), line));
@@ -76,12 +82,25 @@ public final class RankingSteps implements RankingActivities {
                             .ifPresent(reward -> scored.computeIfAbsent(line.prompt(), any -> new ArrayList<>())
                                     .add(new Scored(
                                             line.branch(), reward, tokens(thoughts, line.prompt(), line.branch())))));
+            Map<Integer, List<TreeLine>> steps = new LinkedHashMap<>();
+            if (tree.isPresent()) {
+                ArtifactRef trees = store.require(RunLayout.tree(
+                        request.prompts().iteration(), shard.thoughts().shard()));
+                Json.readLines(store.resolve(trees.path()), TreeLine.class)
+                        .forEach(line -> steps.computeIfAbsent(line.prompt(), any -> new ArrayList<>())
+                                .add(line));
+            }
             thoughts.forEach((number, branches) -> {
                 PromptLine prompt = prompts.get(number);
                 if (prompt == null) {
                     throw new IllegalStateException("thoughts of prompt " + number + ", which was not sampled");
                 }
-                pairing.add(prompt, branches, scored.getOrDefault(number, List.of()), request.quorum());
+                pairing.add(
+                        prompt,
+                        branches,
+                        scored.getOrDefault(number, List.of()),
+                        steps.getOrDefault(number, List.of()),
+                        request.quorum());
             });
         }
         return pairing;
@@ -99,6 +118,7 @@ public final class RankingSteps implements RankingActivities {
     /** The pairs of an iteration as they come together. */
     private static final class Pairing {
         private final PairsSpec spec;
+        private final Optional<TreeSpec> tree;
         private final long seed;
         private final List<PairLine> formed = new ArrayList<>();
         private int tied;
@@ -107,49 +127,97 @@ public final class RankingSteps implements RankingActivities {
         private int duplicates;
         private int belowMargin;
 
-        Pairing(PairsSpec spec, long seed) {
+        Pairing(PairsSpec spec, Optional<TreeSpec> tree, long seed) {
             this.spec = spec;
+            this.tree = tree;
             this.seed = seed;
         }
 
         List<PairLine> kept() {
-            return spec.maxPerIteration()
+            List<PairLine> kept = spec.maxPerIteration()
                     .map(most -> Ranking.atMost(
                             formed, most, PairLine::pair, line -> line.chosenReward() - line.rejectedReward()))
                     .orElse(formed);
+            return tree.filter(search -> search.pairWeights() == PairWeights.VISITS)
+                    .map(search -> StepPairs.weighted(kept))
+                    .orElse(kept);
         }
 
-        void add(PromptLine prompt, List<ThoughtLine> branches, List<Scored> scored, double quorum) {
+        void add(
+                PromptLine prompt,
+                List<ThoughtLine> branches,
+                List<Scored> scored,
+                List<TreeLine> steps,
+                double quorum) {
             if (!Quorum.reached(scored.size(), branches.size(), quorum)) {
                 skippedPrompts++;
                 return;
             }
+            int pairs = 0;
+            for (List<TreeLine> family : StepPairs.families(steps)) {
+                pairs += addSteps(prompt, steps, family, pairs);
+            }
+            if (tree.isEmpty() || tree.get().leafPairs()) {
+                addWhole(prompt, branches, scored, pairs);
+            }
+        }
+
+        private void addWhole(PromptLine prompt, List<ThoughtLine> branches, List<Scored> scored, int before) {
             List<Scored> distinct = spec.dropDuplicates()
                     ? Ranking.withoutDuplicates(
                             scored, branch -> branches.get(branch).ids())
                     : scored;
             duplicates += scored.size() - distinct.size();
             for (Ranked ranked : Ranking.pair(
-                    distinct, spec, k -> Philox.uniform(seed, prompt.iteration(), prompt.prompt(), k, 0))) {
+                    distinct, spec, k -> Philox.uniform(seed, prompt.iteration(), prompt.prompt(), before + k, 0))) {
                 ThoughtLine chosen = branches.get(ranked.chosen().branch());
                 ThoughtLine rejected = branches.get(ranked.rejected().branch());
-                if (ranked.chosen().reward() == ranked.rejected().reward()) {
-                    tied++;
-                } else if (Arrays.equals(chosen.ids(), rejected.ids())) {
-                    identical++;
-                } else if (ranked.margin() < spec.minMargin().orElse(0.0)) {
-                    belowMargin++;
-                } else {
-                    formed.add(line(prompt, ranked, chosen, rejected));
+                if (fits(ranked, chosen.ids(), rejected.ids())) {
+                    formed.add(line(prompt, before + ranked.k(), ranked, chosen, rejected));
                 }
             }
         }
 
-        private static PairLine line(PromptLine prompt, Ranked ranked, ThoughtLine chosen, ThoughtLine rejected) {
+        /** Siblings, by value; a step counts once, however many thoughts went through it. */
+        private int addSteps(PromptLine prompt, List<TreeLine> steps, List<TreeLine> family, int before) {
+            int least = tree.map(TreeSpec::minVisits).orElse(1);
+            List<Scored> valued = family.stream()
+                    .filter(step -> step.visits() >= least)
+                    .flatMap(step ->
+                            step.value().stream().map(value -> new Scored(step.id(), value, step.tokens().length)))
+                    .toList();
+            int pairs = 0;
+            for (Ranked ranked : Ranking.pair(
+                    valued, spec, k -> Philox.uniform(seed, prompt.iteration(), prompt.prompt(), before + k, 0))) {
+                TreeLine chosen = steps.get(ranked.chosen().branch());
+                TreeLine rejected = steps.get(ranked.rejected().branch());
+                pairs++;
+                if (fits(ranked, chosen.tokens(), rejected.tokens())) {
+                    formed.add(StepPairs.line(prompt, before + ranked.k(), ranked, steps));
+                }
+            }
+            return pairs;
+        }
+
+        private boolean fits(Ranked ranked, int[] chosen, int[] rejected) {
+            if (ranked.chosen().reward() == ranked.rejected().reward()) {
+                tied++;
+            } else if (Arrays.equals(chosen, rejected)) {
+                identical++;
+            } else if (ranked.margin() < spec.minMargin().orElse(0.0)) {
+                belowMargin++;
+            } else {
+                return true;
+            }
+            return false;
+        }
+
+        private static PairLine line(
+                PromptLine prompt, int pair, Ranked ranked, ThoughtLine chosen, ThoughtLine rejected) {
             return new PairLine(
                     prompt.iteration(),
                     prompt.prompt(),
-                    ranked.k(),
+                    pair,
                     prompt.text(),
                     chosen.text(),
                     rejected.text(),
@@ -163,7 +231,9 @@ public final class RankingSteps implements RankingActivities {
                     chosen.ids(),
                     rejected.ids(),
                     chosen.logprobs(),
-                    rejected.logprobs());
+                    rejected.logprobs(),
+                    Optional.empty(),
+                    Optional.empty());
         }
     }
 }

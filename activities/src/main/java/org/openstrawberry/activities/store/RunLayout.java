@@ -61,6 +61,21 @@ public final class RunLayout {
         return iteration(iteration) + numbered("/scores-%02d.jsonl", shard);
     }
 
+    /** The trees of a shard's prompts. */
+    public static String tree(int iteration, int shard) {
+        return iteration(iteration) + numbered("/tree-%02d.jsonl", shard);
+    }
+
+    /** The thoughts that a shard's trees grew by in a wave. */
+    public static String wave(int iteration, int shard, int wave) {
+        return iteration(iteration) + numbered("/wave-%02d", shard) + numbered("-%04d.jsonl", wave);
+    }
+
+    /** What these came to. */
+    public static String waveScores(int iteration, int shard, int wave) {
+        return iteration(iteration) + numbered("/wave-%02d", shard) + numbered("-%04d-scores.jsonl", wave);
+    }
+
     public static String pairs(int iteration) {
         return iteration(iteration) + "/pairs.jsonl";
     }

@@ -4,18 +4,21 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.DoubleAdder;
+import java.util.function.Function;
 import java.util.stream.IntStream;
 import org.openstrawberry.activities.lines.PromptLine;
 import org.openstrawberry.activities.lines.ThoughtLine;
 import org.openstrawberry.activities.policy.PolicyStates;
 import org.openstrawberry.activities.rewards.EarlyScores;
 import org.openstrawberry.activities.rewards.RewardSteps;
+import org.openstrawberry.activities.rewards.Scorer;
 import org.openstrawberry.activities.run.Run;
 import org.openstrawberry.activities.run.Runs;
 import org.openstrawberry.activities.runtime.Tensors;
 import org.openstrawberry.activities.store.Json;
 import org.openstrawberry.activities.store.RunLayout;
 import org.openstrawberry.activities.thoughts.Thinking.Answer;
+import org.openstrawberry.config.RewardSpec;
 import org.openstrawberry.config.SamplingSpec;
 import org.openstrawberry.model.Philox;
 import org.openstrawberry.model.generation.Completion;
@@ -31,18 +34,31 @@ import reactor.core.publisher.Flux;
 public final class ThoughtSteps implements ThoughtActivities {
     private final Runs runs;
     private final Thinking thinking;
-    private final Optional<RewardSteps> rewards;
+    private final Optional<RewardSteps> scoring;
+    private final TreeThinking trees;
 
-    /** @param rewards those of this process, which need not wait for a whole shard; empty where others score */
-    public ThoughtSteps(Runs runs, Tensors tensors, PolicyStates states, Optional<RewardSteps> rewards) {
+    /**
+     * @param scoring those of this process, which need not wait for a whole shard; empty where others score
+     * @param rewards makes the reward that a run's settings describe; trees ask it as they grow
+     */
+    public ThoughtSteps(
+            Runs runs,
+            Tensors tensors,
+            PolicyStates states,
+            Optional<RewardSteps> scoring,
+            Function<RewardSpec, Scorer> rewards) {
         this.runs = runs;
-        this.rewards = rewards;
+        this.scoring = scoring;
         this.thinking = new Thinking(tensors, states);
+        this.trees = new TreeThinking(tensors, states, rewards);
     }
 
     @Override
     public Thoughts generate(ThoughtRequest request) {
         Run run = runs.open(request.run());
+        if (request.sampling().tree().isPresent()) {
+            return trees.grow(run, request, request.sampling().tree().get());
+        }
         String path = RunLayout.thoughts(request.prompts().iteration(), request.shard());
         DoubleAdder seconds = new DoubleAdder();
         ArtifactRef artifact = run.store().find(path).orElseGet(() -> generate(run, request, path, seconds));
@@ -59,7 +75,7 @@ public final class ThoughtSteps implements ThoughtActivities {
 
     private ArtifactRef generate(Run run, ThoughtRequest request, String path, DoubleAdder seconds) {
         AtomicBoolean generated = new AtomicBoolean();
-        Optional<EarlyScores> early = rewards.flatMap(scoring -> scoring.early(run, request.prompts()));
+        Optional<EarlyScores> early = scoring.flatMap(rewards -> rewards.early(run, request.prompts()));
         try {
             ArtifactRef artifact = run.store().once(path, out -> {
                 Flux<List<ThoughtLine>> prompts =
@@ -72,7 +88,7 @@ public final class ThoughtSteps implements ThoughtActivities {
             });
             if (generated.get()) {
                 early.ifPresent(scores ->
-                        rewards.orElseThrow().publish(run, request.prompts().iteration(), request.shard(), scores));
+                        scoring.orElseThrow().publish(run, request.prompts().iteration(), request.shard(), scores));
             }
             return artifact;
         } finally {
@@ -110,7 +126,6 @@ public final class ThoughtSteps implements ThoughtActivities {
     }
 
     private static List<ThoughtLine> lines(Run run, int iteration, SamplingSpec sampling, Answer answer) {
-        Optional<Integer> policy = Optional.of(sampling.policyOf(iteration)).filter(by -> sampling.ahead() > 0);
         return IntStream.range(0, answer.completions().size())
                 .mapToObj(branch -> {
                     Completion completion = answer.completions().get(branch);
@@ -122,7 +137,7 @@ public final class ThoughtSteps implements ThoughtActivities {
                             run.tokenizer().decode(completion.ids()),
                             completion.ended(),
                             Optional.of(completion.logProbs()),
-                            policy);
+                            sampling.sampledBy(iteration));
                 })
                 .toList();
     }

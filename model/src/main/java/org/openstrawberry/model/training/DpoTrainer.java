@@ -207,10 +207,11 @@ public final class DpoTrainer {
             int n = items.size();
             List<PairTokens> kept = new ArrayList<>(n);
             for (int k = 0; k < n; k++) {
-                double weight = squareRows.length == 0
+                double likely = squareRows.length == 0
                         ? 1
                         : Math.exp(meanLead(policyRows[k], squareRows[k])
                                 + meanLead(policyRows[n + k], squareRows[n + k]));
+                double weight = likely * pairs.get(items.get(k)).weight();
                 PairTokens pair = new PairTokens(
                         policyRows[k], policyRows[n + k], referenceRows[k], referenceRows[n + k], weight);
                 found[items.get(k)] = pair;

@@ -6,6 +6,7 @@ import ai.djl.ndarray.types.Shape;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.openstrawberry.model.kernels.Kernels;
 import org.openstrawberry.model.pretrained.ModelConfig;
 
@@ -62,9 +63,7 @@ public final class Writing implements AutoCloseable {
         weights.decoder().requirePositions(slots - 1);
         plan = plan(weights.decoder(), slots);
         padded = prompts.stream().anyMatch(prompt -> prompt.length != time);
-        for (int i = 0; i < weights.decoder().ropes().size(); i++) {
-            spins.add(spins(new Rotary(weights.decoder().ropes().get(i)), slots));
-        }
+        spins.addAll(spins(weights.decoder(), slots, memory));
         long[] lengths = Arrays.stream(promptOfRow)
                 .mapToLong(prompt -> prompts.get(prompt).length)
                 .toArray();
@@ -89,6 +88,72 @@ public final class Writing implements AutoCloseable {
         slot = time;
     }
 
+    /**
+     * Goes on from texts that were read before.
+     *
+     * @param weights of the model
+     * @param texts each as its pieces, in order; at least one
+     * @param textOfRow for each row, the number of its text
+     * @param newTokens most that will be written
+     * @param parent manager under which the memory stands
+     */
+    static Writing on(
+            WritingWeights weights, List<List<ReadPiece>> texts, int[] textOfRow, int newTokens, NDManager parent) {
+        return new Writing(weights, texts, textOfRow, newTokens, parent.newSubManager(), true);
+    }
+
+    private Writing(
+            WritingWeights weights,
+            List<List<ReadPiece>> texts,
+            int[] textOfRow,
+            int newTokens,
+            NDManager memory,
+            boolean read) {
+        this.weights = weights;
+        this.memory = memory;
+        rows = textOfRow.length;
+        int[] textLengths = texts.stream()
+                .mapToInt(text -> text.stream().mapToInt(ReadPiece::tokens).sum())
+                .toArray();
+        int time = Arrays.stream(textLengths).max().orElseThrow();
+        int slots = time + newTokens;
+        plan = plan(weights.decoder(), slots);
+        padded = Arrays.stream(textLengths).anyMatch(length -> length != time);
+        spins.addAll(spins(weights.decoder(), slots, memory));
+        long[] lengths =
+                Arrays.stream(textOfRow).mapToLong(text -> textLengths[text]).toArray();
+        long[] all = new long[rows];
+        Arrays.setAll(all, row -> row);
+        List<NDArray> begun = new ArrayList<>();
+        begun.add(ReadPiece.logits(texts, textOfRow, memory));
+        begun.add(Tensors.longs(memory, all, new Shape(rows)));
+        begun.add(Tensors.longs(memory, lengths, new Shape(rows)));
+        begun.add(slotPlaces(lengths, time, slots));
+        begun.addAll(ReadPiece.seat(texts, textOfRow, slots, memory));
+        state = begun;
+        slot = time;
+    }
+
+    /**
+     * Ends rows.
+     *
+     * @param ended whether a row of all ends here
+     */
+    public void end(boolean[] ended) {
+        int[] writing = rows();
+        long[] kept = IntStream.range(0, writing.length)
+                .filter(i -> !ended[writing[i]])
+                .mapToLong(i -> i)
+                .toArray();
+        if (kept.length < writing.length) {
+            List<NDArray> before = state;
+            try (NDArray rest = Tensors.longs(memory, kept, new Shape(kept.length))) {
+                state = Kernels.call("remain").with(before).with(rest).tensors(memory);
+            }
+            before.forEach(NDArray::close);
+        }
+    }
+
     private List<NDArray> prefill(List<int[]> prompts, int time, NDManager scratch) {
         long[] ids = new long[prompts.size() * time];
         long[] lengths = new long[prompts.size()];
@@ -106,6 +171,11 @@ public final class Writing implements AutoCloseable {
     }
 
     private Kernels.Call model(Kernels.Call call) {
+        return model(call, weights, spins, plan);
+    }
+
+    /** Gives a kernel the model. */
+    static Kernels.Call model(Kernels.Call call, WritingWeights weights, List<NDArray> spins, long[] plan) {
         ModelConfig config = weights.decoder().config();
         return call.with(weights.layers())
                 .with(weights.ends())
@@ -199,7 +269,14 @@ public final class Writing implements AutoCloseable {
         return Tensors.longs(memory, places, new Shape(rows, slots));
     }
 
-    private NDArray spins(Rotary rotary, int positions) {
+    /** The turns of each kind of rotary positions. */
+    static List<NDArray> spins(Decoder decoder, int positions, NDManager memory) {
+        List<NDArray> spins = new ArrayList<>();
+        decoder.ropes().forEach(rope -> spins.add(spins(new Rotary(rope), positions, memory)));
+        return spins;
+    }
+
+    private static NDArray spins(Rotary rotary, int positions, NDManager memory) {
         Rotary.Table table = rotary.table(positions);
         Shape shape = new Shape(positions, rotary.dims() / 2);
         try (NDArray cosines = Tensors.floats(memory, table.cosines(), shape);
@@ -209,7 +286,7 @@ public final class Writing implements AutoCloseable {
     }
 
     /** For each layer its kind of rotary positions, and its window where it is ever reached. */
-    private static long[] plan(Decoder decoder, int slots) {
+    static long[] plan(Decoder decoder, int slots) {
         long[] plan = new long[2 * decoder.config().layers()];
         for (int i = 0; i < plan.length / 2; i++) {
             int window = decoder.config().attention().get(i).window().orElse(slots);

@@ -677,3 +677,62 @@ class Kernels(Module):
       slot_places = slot_places.index_select(0, rows)
       caches = [cache.index_select(0, rows) for cache in caches]
     return [written, told, logits, alive, place, slot_places] + caches
+
+  # ---- texts that share their beginnings: read once piece by piece, then written on. A piece's keys and values are
+  # [layers, tokens, kv heads, head dim]
+
+  def read_on(self, ids: Tensor, before: List[Tensor], w: List[Tensor], top: List[Tensor], spins: List[Tensor], plan: List[int], sizes: List[int], numbers: List[float]) -> List[Tensor]:
+    # ids [tokens] behind the pieces [keys, values, keys, values, ...] to [logits [1, vocab], keys, values] of these tokens
+    time, heads, layers, pieces, read = ids.size(0), sizes[0], len(plan) // 2, len(before) // 2, 0
+    for piece in range(pieces):
+      read += before[2 * piece].size(1)
+    places = torch.arange(read, read + time, device=ids.device)
+    spun = [table[read:read + time].unsqueeze(1) for table in spins]
+    x = self.embed(ids, top[0], numbers[4], places, top[1]).unsqueeze(0)
+    distance = places.unsqueeze(1) - torch.arange(read + time, device=ids.device).unsqueeze(0)
+    keys: List[Tensor] = []
+    values: List[Tensor] = []
+    for i in range(layers):
+      found = self.project(x, w, 17 * i, plan[2 * i], spun, sizes, numbers)
+      group, window = heads // sizes[1], plan[2 * i + 1]
+      q, k, v = found[0][:, :, :, :group].reshape(1, time, heads, -1), found[0][0, :, :, group], found[1][0]
+      keys.append(k)
+      values.append(v)
+      all_k = torch.cat([before[2 * piece][i] for piece in range(pieces)] + [k]).unsqueeze(0)
+      all_v = torch.cat([before[2 * piece + 1][i] for piece in range(pieces)] + [v]).unsqueeze(0)
+      hidden = (distance < 0) | (distance >= (window if window > 0 else read + time))
+      mask = torch.zeros(hidden.size(), device=ids.device).masked_fill_(hidden, -float("inf")).to(v.dtype)
+      a = self.attend(q, all_k, all_v, mask.view(1, 1, time, read + time), numbers)[0].reshape(1, time, -1)
+      x = self.add_product(x, a, w[17 * i + 5], w[17 * i + 6], w[17 * i + 7], numbers[0])
+      x = self.feed(x, w, 17 * i, sizes[3], numbers[0])
+    return [self.head(x[0, time - 1:], top, numbers), torch.stack(keys), torch.stack(values)]
+
+  def seat(self, pieces: List[Tensor], counts: List[int], text_of_row: List[int], slots: int) -> List[Tensor]:
+    # The pieces of each text, so many of each, copied to the rows that go on from it, with room for more tokens: caches as
+    # spread gives them
+    rows, layers, kv, dim = len(text_of_row), pieces[0].size(0), pieces[0].size(2), pieces[0].size(3)
+    half = pieces[1].dtype == 15
+    # Zeros behind the shorter texts: a mask takes their share to 0, and 0 times what happens to stand there may be no number.
+    keys = pieces[0].new_zeros([layers, rows, kv, slots, dim] if half else [layers, rows, kv, dim, slots])
+    values = pieces[1].new_zeros([layers, rows, kv, slots, dim])
+    for row in range(rows):
+      piece, at = 0, 0
+      for text in range(text_of_row[row]):
+        piece += counts[text]
+      for i in range(counts[text_of_row[row]]):
+        k, v = pieces[2 * (piece + i)], pieces[2 * (piece + i) + 1]
+        time = k.size(1)
+        if half:
+          keys[:, row, :, at:at + time] = k.transpose(1, 2)
+        else:
+          keys[:, row, :, :, at:at + time] = k.permute(0, 2, 3, 1)
+        values[:, row, :, at:at + time] = v.transpose(1, 2)
+        at += time
+    return list(keys.unbind(0)) + list(values.unbind(0))
+
+  def joined(self, rows: List[Tensor]) -> Tensor:
+    return torch.cat(rows)
+
+  def remain(self, state: List[Tensor], rows: Tensor) -> List[Tensor]:
+    # A state of write with some of its rows
+    return [tensor.index_select(0, rows) for tensor in state]

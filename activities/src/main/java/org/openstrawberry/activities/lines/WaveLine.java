@@ -1,0 +1,13 @@
+package org.openstrawberry.activities.lines;
+
+/**
+ * A line of {@code wave-SS-WWWW.jsonl}: a thought that was drawn at a step of a tree.
+ *
+ * @param prompt number in the iteration's batch
+ * @param node id of the step that it goes on from
+ * @param rollout whether it only goes on; otherwise its first step belongs to the tree
+ * @param ids tokens that were generated, the end-of-sequence token included where there is one
+ * @param logprobs of these tokens, at temperature 1
+ * @param ended whether it ended by itself
+ */
+public record WaveLine(int prompt, int node, boolean rollout, int[] ids, float[] logprobs, boolean ended) {}
