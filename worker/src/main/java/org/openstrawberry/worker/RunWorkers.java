@@ -105,7 +105,10 @@ public final class RunWorkers implements AutoCloseable {
         workflows.registerWorkflowImplementationTypes(
                 OnlineDpo.class, HyperparameterSearch.class, RewardModelTraining.class);
         workflows.registerActivitiesImplementations(
-                new PromptSteps(runs), new RankingSteps(runs), new RunSteps(runs, server), new SweepSteps());
+                new PromptSteps(runs),
+                new RankingSteps(runs),
+                new RunSteps(runs, server, RunReports::write),
+                new SweepSteps());
         if (roles.contains(Role.THOUGHTS)) {
             shared.newWorker(TaskQueues.THOUGHTS, options(slots.thoughts(), pollers.thoughts()))
                     .registerActivitiesImplementations(new ThoughtSteps(runs, tensors, states));
