@@ -81,16 +81,16 @@ public record Verification(int files, List<String> faults, List<String> aside) {
             faults.add(root.resolve(path) + ": " + what);
         }
 
-        private void compare(String path, String expected) throws IOException {
+        private void compare(String path, String expected, String by) throws IOException {
             Path file = root.resolve(path);
             if (!Files.isRegularFile(file)) {
-                fault(path, "missing, expected SHA-256 " + expected);
+                fault(path, "missing, expected SHA-256 " + expected + " by " + by);
                 return;
             }
             files++;
             String found = Hashes.sha256(file);
             if (!found.equals(expected)) {
-                fault(path, "SHA-256 is " + found + ", expected " + expected);
+                fault(path, "SHA-256 is " + found + ", expected " + expected + " by " + by);
             }
         }
 
@@ -121,7 +121,7 @@ public record Verification(int files, List<String> faults, List<String> aside) {
         void runFile() throws IOException {
             Path hash = root.resolve(RunLayout.RUN_FILE_HASH);
             if (Files.exists(hash)) {
-                compare(RunLayout.RUN_FILE, text(hash).split(" ", 2)[0]);
+                compare(RunLayout.RUN_FILE, text(hash).split(" ", 2)[0], RunLayout.RUN_FILE_HASH);
             } else {
                 fault(RunLayout.RUN_FILE_HASH, "missing, expected the SHA-256 of " + RunLayout.RUN_FILE);
             }
@@ -144,7 +144,7 @@ public record Verification(int files, List<String> faults, List<String> aside) {
             if (inputs.isPresent()) {
                 for (Map.Entry<String, String> file :
                         hashes(RunLayout.INPUTS, inputs.get()).entrySet()) {
-                    compare(file.getKey(), file.getValue());
+                    compare(file.getKey(), file.getValue(), RunLayout.INPUTS);
                 }
             }
         }
@@ -254,7 +254,7 @@ public record Verification(int files, List<String> faults, List<String> aside) {
                     String place = root.relativize(
                                     root.resolve(folder).resolve(file.getKey()).normalize())
                             .toString();
-                    compare(place, file.getValue());
+                    compare(place, file.getValue(), path);
                 }
             }
         }
@@ -266,7 +266,7 @@ public record Verification(int files, List<String> faults, List<String> aside) {
                 for (Map.Entry<String, String> file :
                         hashes(RunLayout.FORK, fork.get()).entrySet()) {
                     if (Files.exists(root.resolve(file.getKey()))) {
-                        compare(file.getKey(), file.getValue());
+                        compare(file.getKey(), file.getValue(), RunLayout.FORK);
                     }
                 }
             }
@@ -297,14 +297,18 @@ public record Verification(int files, List<String> faults, List<String> aside) {
                 return;
             }
             String folder = result.get().policy();
+            String expected = result.get().policySha256();
+            if (folder == null || expected == null) {
+                fault(RunLayout.RESULT, "names no policy with its SHA-256");
+                return;
+            }
             files++;
             try {
                 String found = ModelDirectory.weightsSha256(root.resolve(folder));
-                if (!found.equals(result.get().policySha256())) {
+                if (!found.equals(expected)) {
                     fault(
                             folder,
-                            "the weights' SHA-256 is " + found + ", expected "
-                                    + result.get().policySha256());
+                            "the weights' SHA-256 is " + found + ", expected " + expected + " by " + RunLayout.RESULT);
                 }
                 ModelDirectory.open(root.resolve(folder));
             } catch (UncheckedIOException | InvalidInputException e) {
@@ -333,7 +337,7 @@ public record Verification(int files, List<String> faults, List<String> aside) {
                         && !name.matches(".*\\.safetensors(\\.index\\.json)?")
                         && Files.isRegularFile(original);
                 if (taken) {
-                    compare(folder + "/" + name, Hashes.sha256(original));
+                    compare(folder + "/" + name, Hashes.sha256(original), original.toString());
                 }
             }
         }
