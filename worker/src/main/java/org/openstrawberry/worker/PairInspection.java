@@ -31,6 +31,8 @@ final class PairInspection {
             .defaultPropertyInclusion(JsonInclude.Value.construct(JsonInclude.Include.NON_ABSENT, null))
             .build();
 
+    private static final int SHOWN_STEPS = 6;
+
     private final Run run;
     private final int iteration;
     private final PromptLine prompt;
@@ -192,7 +194,13 @@ final class PairInspection {
                         ? ""
                         : " and the logged steps " + (weights.checkpoint() + 1) + " to " + weights.iteration()));
         weights.files().forEach((file, hash) -> out.println("           " + hash + "  " + file));
-        weights.steps().forEach((file, hash) -> out.println("           " + hash + "  " + file));
+        int left = Math.max(0, weights.steps().size() - SHOWN_STEPS);
+        if (left > 0) {
+            out.println("           " + left + " files of the first of these steps, which --json lists");
+        }
+        weights.steps().entrySet().stream()
+                .skip(left)
+                .forEach(file -> out.println("           " + file.getValue() + "  " + file.getKey()));
         for (Thought thought : lineage.thoughts()) {
             out.println();
             out.println("branch " + thought.branch()

@@ -203,7 +203,7 @@ class LineageCommandsTest {
 
         List<Path> others = files.stream()
                 .filter(file -> !tellers.contains(file))
-                .filter(file -> !file.toString().endsWith(".sha256"))
+                .filter(file -> !file.toString().matches(".*(\\.sha256|/state\\.json)"))
                 .toList();
         for (Path file : others) {
             flip(file, (int) Files.size(file) / 2);

@@ -18,6 +18,9 @@ import org.openstrawberry.activities.store.RunLayout;
 
 /** Where a run's time and tokens went, and which of its sequences taught nothing. */
 record Account(List<Item> time, List<Item> tokens, List<Item> losses) {
+    /** Seconds that are worth a line. */
+    private static final double SHORTEST = 0.005;
+
     private static final int FILES = 400;
     private static final long BYTES = 32L << 20;
 
@@ -50,7 +53,9 @@ record Account(List<Item> time, List<Item> tokens, List<Item> losses) {
                 .toList();
         for (String phase : longestFirst) {
             double seconds = run.sum(phase);
-            items.add(new Item(Curves.phase(phase), Words.seconds(seconds), percent(seconds, whole), ""));
+            if (seconds >= SHORTEST) {
+                items.add(new Item(Curves.phase(phase), Words.seconds(seconds), percent(seconds, whole), ""));
+            }
         }
         if (whole > 0) {
             items.add(new Item("all iterations", Words.seconds(whole), -1, ""));
