@@ -23,6 +23,7 @@ import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HexFormat;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -235,6 +236,19 @@ public final class RunFile {
         List<Difference> differences = new ArrayList<>();
         compare("", relativeTo(root, mine), relativeTo(root, other), differences);
         return differences;
+    }
+
+    /** The files and directories that a specification names, by key, in the order of {@link #PATHS}. */
+    public static Map<String, Path> paths(RunSpec spec) {
+        ObjectNode json = JSON.valueToTree(spec);
+        Map<String, Path> paths = new LinkedHashMap<>();
+        for (String key : paths(json)) {
+            JsonNode path = json.at("/" + key.replace('.', '/'));
+            if (path.isTextual()) {
+                paths.put(key, Path.of(path.textValue()));
+            }
+        }
+        return paths;
     }
 
     private static void compare(String key, JsonNode here, JsonNode there, List<Difference> differences) {

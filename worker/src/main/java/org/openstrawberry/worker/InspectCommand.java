@@ -4,8 +4,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.openstrawberry.activities.lines.PairLine;
@@ -15,16 +17,18 @@ import org.openstrawberry.activities.lines.ThoughtLine;
 import org.openstrawberry.activities.lines.TreeLine;
 import org.openstrawberry.activities.store.Json;
 import org.openstrawberry.activities.store.RunLayout;
+import org.openstrawberry.activities.thoughts.ThoughtReplay;
 import org.openstrawberry.config.InvalidInputException;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/** Shows an iteration readably. */
+/** Shows an iteration readably, or where one of its pairs or thoughts came from. */
 @Command(
         name = "inspect",
         mixinStandardHelpOptions = true,
-        description = "Show an iteration's prompts, branches, rewards and pairs.")
+        description =
+                "Show an iteration's prompts, branches, rewards and pairs; with --prompt, where one of them came from.")
 final class InspectCommand implements Callable<Integer> {
     @Parameters(index = "0", paramLabel = "RUN_DIR", description = "A run directory.")
     private @Nullable Path directory;
@@ -34,6 +38,27 @@ final class InspectCommand implements Callable<Integer> {
 
     @Option(names = "--tree", paramLabel = "PROMPT", description = "Draw the tree of this prompt, by its number.")
     private @Nullable Integer tree;
+    @Option(
+            names = "--prompt",
+            paramLabel = "P",
+            description = "Show where this prompt's pairs came from: seed, weights, reward and its parts.")
+    private @Nullable Integer prompt;
+
+    @Option(names = "--pair", paramLabel = "K", description = "Only this pair of the prompt, from 1.")
+    private @Nullable Integer pair;
+
+    @Option(names = "--branch", paramLabel = "B", description = "This thought of the prompt, in a pair or not.")
+    private @Nullable Integer branch;
+
+    @Option(
+            names = "--replay",
+            description =
+                    "Also write the prompt's wave once more, by the weights that wrote it, and compare; exit code 1"
+                            + " where it differs.")
+    private boolean replay;
+
+    @Option(names = "--json", description = "Print JSON; with --prompt.")
+    private boolean json;
 
     @Override
     public Integer call() {
@@ -46,6 +71,15 @@ final class InspectCommand implements Callable<Integer> {
         if (iteration != null && iteration < 1) {
             throw new InvalidInputException("--iteration: found " + iteration + ", expected at least 1");
         }
+        if (tree != null && prompt != null) {
+            throw new InvalidInputException("--tree and --prompt: expected one of them");
+        }
+        if (prompt == null && (pair != null || branch != null || replay || json)) {
+            throw new InvalidInputException("--pair, --branch, --replay and --json: need --prompt");
+        }
+        if (pair != null && branch != null) {
+            throw new InvalidInputException("--pair and --branch: expected one of them");
+        }
         int number = iteration != null ? iteration : newest(directory);
         Path pairs = directory.resolve(RunLayout.pairs(number));
         if (!Files.exists(pairs)) {
@@ -54,6 +88,9 @@ final class InspectCommand implements Callable<Integer> {
         if (tree != null) {
             draw(directory, number, tree, Json.readLines(pairs, PairLine.class));
             return 0;
+        }
+        if (prompt != null) {
+            return lineage(directory, number, prompt);
         }
         print(directory, number, Json.readLines(pairs, PairLine.class));
         return 0;
@@ -83,6 +120,24 @@ final class InspectCommand implements Callable<Integer> {
                                 .filter(pair -> pair.promptNumber() == prompt)
                                 .toList())
                 .forEach(System.out::println);
+    }
+
+    private int lineage(Path run, int number, int which) {
+        PairInspection inspection = PairInspection.of(run, number, which);
+        PairInspection.Lineage lineage = inspection.lineage(Optional.ofNullable(pair), Optional.ofNullable(branch));
+        if (!json) {
+            PairInspection.print(System.out, lineage);
+        }
+        Optional<ThoughtReplay.Outcome> replayed = replay ? Optional.of(inspection.replay()) : Optional.empty();
+        if (json) {
+            Map<String, Object> line = new LinkedHashMap<>();
+            line.put("lineage", lineage);
+            replayed.ifPresent(outcome -> line.put("replay", outcome));
+            System.out.println(PairInspection.json(line));
+        } else {
+            replayed.ifPresent(outcome -> PairInspection.print(System.out, outcome));
+        }
+        return replayed.map(outcome -> outcome.differences().isEmpty()).orElse(true) ? 0 : Main.FAILED;
     }
 
     private static int newest(Path directory) {

@@ -3,6 +3,7 @@ package org.openstrawberry.worker;
 import java.io.UncheckedIOException;
 import java.util.logging.Level;
 import java.util.logging.Logger;
+import org.openstrawberry.activities.store.DamagedArtifactException;
 import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.workflows.client.RunFailedException;
 import org.slf4j.LoggerFactory;
@@ -20,6 +21,11 @@ import picocli.CommandLine.Command;
             TrainCommand.class,
             AskCommand.class,
             InspectCommand.class,
+            ReportCommand.class,
+            ExportCommand.class,
+            DirectoryCommands.Verify.class,
+            DirectoryCommands.Space.class,
+            DirectoryCommands.Free.class,
             ServerCommand.class,
             WorkerCommand.class,
             StartCommand.class,
@@ -74,6 +80,10 @@ public final class Main {
         }
         if (e instanceof RunFailedException) {
             command.getErr().println("run failed: " + e.getMessage());
+            return FAILED;
+        }
+        if (e instanceof DamagedArtifactException) {
+            command.getErr().println(e.getMessage());
             return FAILED;
         }
         if (e instanceof UncheckedIOException && e.getCause() != null) {

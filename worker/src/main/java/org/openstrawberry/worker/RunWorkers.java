@@ -105,7 +105,10 @@ public final class RunWorkers implements AutoCloseable {
         workflows.registerWorkflowImplementationTypes(
                 OnlineDpo.class, HyperparameterSearch.class, RewardModelTraining.class);
         workflows.registerActivitiesImplementations(
-                new PromptSteps(runs), new RankingSteps(runs), new RunSteps(runs, server), new SweepSteps());
+                new PromptSteps(runs),
+                new RankingSteps(runs),
+                new RunSteps(runs, server, RunReports::write),
+                new SweepSteps());
         Optional<RewardSteps> scoring =
                 roles.contains(Role.REWARDS) ? Optional.of(new RewardSteps(runs, rewards)) : Optional.empty();
         if (roles.contains(Role.THOUGHTS)) {

@@ -64,6 +64,10 @@ final class StartCommand implements Callable<Integer> {
             return Main.INTERRUPTED;
         }
         FinalReport.print(System.out, run.directory(), result.get());
+        Optional<String> failure = RunReports.isFresh(run.directory())
+                ? Optional.empty()
+                : Optional.of("the log of the worker that ended the run says why");
+        (failure.isPresent() ? System.err : System.out).println(RunReports.told(run.directory(), failure));
         return 0;
     }
 }

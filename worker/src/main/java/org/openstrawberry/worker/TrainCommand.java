@@ -18,6 +18,7 @@ import org.openstrawberry.config.ModelSpec;
 import org.openstrawberry.model.Torch;
 import org.openstrawberry.workflows.RunResult;
 import org.openstrawberry.workflows.TrainingInput;
+import org.openstrawberry.workflows.client.RunFailedException;
 import org.openstrawberry.workflows.client.RunHandle;
 import org.openstrawberry.workflows.client.Strawberry;
 import org.slf4j.LoggerFactory;
@@ -71,6 +72,7 @@ final class TrainCommand implements Callable<Integer> {
         if (finished.isPresent()) {
             System.out.println("The run is finished: " + finished.get().reason() + ". Its policy is in "
                     + directory.resolve(finished.get().policy()));
+            tellOfReport(directory, RunReports.writeWhereStale(directory));
             return 0;
         }
         RunLog.into(directory);
@@ -85,6 +87,9 @@ final class TrainCommand implements Callable<Integer> {
                         RunHandle.start(
                                 client, run.spec().name(), TrainingInput.start(run.spec(), directory.toString())),
                         run);
+            } catch (RunFailedException e) {
+                tellOfReport(directory, RunReports.write(directory));
+                throw e;
             }
         }
     }
@@ -100,10 +105,16 @@ final class TrainCommand implements Callable<Integer> {
         if (result.isEmpty()) {
             System.out.println("Interrupted after a clean checkpoint in " + run.directory()
                     + ". The same command goes on from there.");
+            tellOfReport(run.directory(), RunReports.write(run.directory()));
             return Main.INTERRUPTED;
         }
         FinalReport.print(System.out, run.directory(), result.get());
+        tellOfReport(run.directory(), RunReports.writeWhereStale(run.directory()));
         return 0;
+    }
+
+    private static void tellOfReport(Path directory, Optional<String> failure) {
+        (failure.isPresent() ? System.err : System.out).println(RunReports.told(directory, failure));
     }
 
     private static void pause(RunHandle run) {

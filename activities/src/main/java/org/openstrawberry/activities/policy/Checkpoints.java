@@ -6,11 +6,13 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.openstrawberry.activities.run.Run;
 import org.openstrawberry.activities.store.DurableFiles;
 import org.openstrawberry.activities.store.Hashes;
@@ -170,6 +172,20 @@ public final class Checkpoints {
      * @param ahead iterations that sampling runs ahead: the newest checkpoint may be too late for the next thoughts
      */
     void prune(CheckpointSpec spec, int ahead, int bestIteration) {
+        superfluous(spec, ahead, bestIteration).forEach(number -> delete(RunLayout.checkpoint(number)));
+    }
+
+    /** The folders that no rule keeps, those of the warm-up among them once it is over. */
+    public List<String> unkept(CheckpointSpec spec, int ahead, int bestIteration) {
+        boolean warm = newestWhole(Integer.MAX_VALUE).isPresent();
+        return Stream.concat(
+                        superfluous(spec, ahead, bestIteration).stream().map(RunLayout::checkpoint),
+                        (warm ? numbers(WARM_UP) : List.<Integer>of()).stream().map(RunLayout::warmUpCheckpoint))
+                .toList();
+    }
+
+    private List<Integer> superfluous(CheckpointSpec spec, int ahead, int bestIteration) {
+        List<Integer> superfluous = new ArrayList<>();
         List<Integer> newestFirst =
                 iterations().stream().sorted(Comparator.reverseOrder()).toList();
         List<Integer> last = newestFirst.subList(0, Math.min(Math.max(1 + ahead, spec.keepLast()), newestFirst.size()));
@@ -179,9 +195,10 @@ public final class Checkpoints {
                     || last.contains(number)
                     || (spec.keepEvery() > 0 && number % spec.keepEvery() == 0);
             if (!kept) {
-                delete(RunLayout.checkpoint(number));
+                superfluous.add(number);
             }
         }
+        return superfluous;
     }
 
     /** Drops the warm-up's checkpoints before a step. */

@@ -10,9 +10,11 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.stream.Collectors;
+import java.util.function.Consumer;
 import org.openstrawberry.activities.policy.Checkpoints;
 import org.openstrawberry.activities.store.ArtifactStore;
 import org.openstrawberry.activities.store.DurableFiles;
+import org.openstrawberry.activities.store.EventLog;
 import org.openstrawberry.activities.store.Json;
 import org.openstrawberry.activities.store.MetricsLog;
 import org.openstrawberry.activities.store.RunLayout;
@@ -28,11 +30,16 @@ import org.openstrawberry.workflows.steps.RunRef;
 public final class RunSteps implements RunActivities {
     private final Runs runs;
     private final Optional<String> server;
+    private final Consumer<Path> ended;
 
-    /** @param server the Temporal server that the worker serves; empty where it is in this process */
-    public RunSteps(Runs runs, Optional<String> server) {
+    /**
+     * @param server the Temporal server that the worker serves; empty where it is in this process
+     * @param ended told of the directory of each run that has ended, its result being written; must not throw
+     */
+    public RunSteps(Runs runs, Optional<String> server, Consumer<Path> ended) {
         this.runs = runs;
         this.server = server;
+        this.ended = ended;
     }
 
     @Override
@@ -62,6 +69,7 @@ public final class RunSteps implements RunActivities {
                         .toList());
         TrainingState state =
                 done.isEmpty() ? TrainingState.fresh() : done.get(standing).state();
+        new EventLog(run.directory()).opened(state.iteration());
         return adjusted(run, state)
                 .withWarmUpSteps(checkpoints.warmUpSteps(
                         run.spec().warmup().map(warmup -> warmup.steps()).orElse(0)));
@@ -114,6 +122,7 @@ public final class RunSteps implements RunActivities {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+        ended.accept(runs.open(ref).directory());
     }
 
     /** The records of iterations 0, 1, 2, … up to the first that is missing or damaged. */

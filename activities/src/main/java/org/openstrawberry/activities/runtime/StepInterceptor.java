@@ -8,17 +8,26 @@ import io.temporal.common.interceptors.ActivityInboundCallsInterceptorBase;
 import io.temporal.common.interceptors.WorkerInterceptorBase;
 import io.temporal.failure.ApplicationFailure;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
+import org.openstrawberry.activities.store.EventLog;
 import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.workflows.steps.Attempts;
 import org.openstrawberry.workflows.steps.HostActivities;
+import org.openstrawberry.workflows.steps.PromptActivities.PromptRequest;
+import org.openstrawberry.workflows.steps.RankingActivities.RankingRequest;
+import org.openstrawberry.workflows.steps.RewardActivities.ScoreRequest;
+import org.openstrawberry.workflows.steps.RunRef;
+import org.openstrawberry.workflows.steps.ThoughtActivities.ThoughtRequest;
+import org.openstrawberry.workflows.steps.TrainerActivities.StepRequest;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -30,6 +39,7 @@ import org.slf4j.LoggerFactory;
 public final class StepInterceptor extends WorkerInterceptorBase implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(StepInterceptor.class);
     private static final Duration HEARTBEAT = Duration.ofSeconds(2);
+    private static final String LEASE = "lease";
 
     private final MeterRegistry meters;
     private final Set<String> closed = ConcurrentHashMap.newKeySet();
@@ -85,18 +95,47 @@ public final class StepInterceptor extends WorkerInterceptorBase implements Auto
             if (closed.contains(taskQueue)) {
                 throw ApplicationFailure.newNonRetryableFailure("this process is ending", HostActivities.ENDING);
             }
+            Optional<EventLog> events = events(input);
+            if (attempt > 1) {
+                events.ifPresent(run -> run.again(step, attempt));
+            }
             ScheduledFuture<?> beating = heartbeats.scheduleWithFixedDelay(
                     heartbeat, HEARTBEAT.toMillis(), HEARTBEAT.toMillis(), TimeUnit.MILLISECONDS);
             long start = System.nanoTime();
             try {
-                return super.execute(input);
+                ActivityOutput output = super.execute(input);
+                if (step.equals(LEASE)) {
+                    events.ifPresent(EventLog::leased);
+                }
+                return output;
             } catch (RuntimeException e) {
+                events.ifPresent(run -> run.failed(step, attempt, e));
                 throw translated(e);
             } finally {
                 beating.cancel(false);
                 meters.timer("strawberry.phase.seconds", "phase", step)
                         .record(System.nanoTime() - start, TimeUnit.NANOSECONDS);
             }
+        }
+
+        /** Of the run that the step belongs to, which each of them has as its argument or in its request. */
+        private Optional<EventLog> events(ActivityInput input) {
+            Object argument = input.getArguments().length == 0 ? "" : input.getArguments()[0];
+            Optional<RunRef> run = Optional.empty();
+            if (argument instanceof RunRef ref) {
+                run = Optional.of(ref);
+            } else if (argument instanceof PromptRequest request) {
+                run = Optional.of(request.run());
+            } else if (argument instanceof ThoughtRequest request) {
+                run = Optional.of(request.run());
+            } else if (argument instanceof ScoreRequest request) {
+                run = Optional.of(request.run());
+            } else if (argument instanceof RankingRequest request) {
+                run = Optional.of(request.run());
+            } else if (argument instanceof StepRequest request) {
+                run = Optional.of(request.run());
+            }
+            return run.map(ref -> new EventLog(Path.of(ref.directory())));
         }
 
         private RuntimeException translated(RuntimeException e) {

@@ -13,6 +13,8 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.stream.IntStream;
 import org.openstrawberry.workflows.IterationMetrics;
 
 /** {@code metrics.jsonl}: one flat object an iteration, the only data file that is appended to. */
@@ -77,6 +79,25 @@ public final class MetricsLog {
             if (!expected.equals(linesThere())) {
                 DurableFiles.replace(file, temporary -> Files.write(temporary, expected));
             }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /**
+     * The first line that is not the row that should stand there; rows that are not there yet are no difference.
+     *
+     * @param rows as they should be, from iteration 0 on
+     * @return counted from 1; empty where all agree
+     */
+    public Optional<Integer> firstDifference(List<IterationMetrics> rows) {
+        try {
+            List<String> there = linesThere();
+            int common = Math.min(there.size(), rows.size());
+            return IntStream.range(0, common)
+                    .filter(i -> !there.get(i).equals(line(rows.get(i))))
+                    .mapToObj(i -> i + 1)
+                    .findFirst();
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

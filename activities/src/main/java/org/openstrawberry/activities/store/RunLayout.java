@@ -18,6 +18,10 @@ public final class RunLayout {
     public static final String METRICS = "metrics.jsonl";
     /** How the run ended. */
     public static final String RESULT = "result.json";
+    /** What happened to the run: restarts and failed attempts. */
+    public static final String EVENTS = "events.jsonl";
+    /** The report, one page. */
+    public static final String REPORT = "report.html";
     /** The policy that came out, a Hugging Face directory. */
     public static final String POLICY = "policy";
     /** The processes' log. */

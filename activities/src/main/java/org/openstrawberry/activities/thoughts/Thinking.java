@@ -48,11 +48,16 @@ final class Thinking {
             int waveRows,
             long seed,
             long key) {
-        return prompts.buffer(Math.max(1, waveRows / branches))
+        return prompts.buffer(promptsOfWave(waveRows, branches))
                 .concatMap(
                         wave -> tensors.mono(() -> Timed.of(() -> think(run, iteration, wave, settings, seed, key)))
                                 .flatMapIterable(timed -> zip(wave, timed)),
                         1);
+    }
+
+    /** Whole prompts that are computed in one batch. */
+    static int promptsOfWave(int waveRows, int branches) {
+        return Math.max(1, waveRows / branches);
     }
 
     private List<List<Completion>> think(
