@@ -1,7 +1,5 @@
 package org.openstrawberry.benchmarks;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.temporal.client.WorkflowClientOptions;
 import io.temporal.common.SimplePlugin;
@@ -34,8 +32,6 @@ import org.openstrawberry.workflows.client.Strawberry.OnRunning;
  * on disk. The run is held between iterations by its {@link Gate}.
  */
 final class Iteration implements Repetition {
-    private static final List<String> COPIED = List.of("model.safetensors");
-
     private final Path folder;
     private final Gate gate;
     private final AutoCloseable server;
@@ -115,7 +111,7 @@ final class Iteration implements Repetition {
         }
     }
 
-    /** Files beside each other in the folder: the settings, the prompts, the model. */
+    /** The settings, beside the prompts. No completion ends before its time, so that all peers do the same work. */
     private Path runFile(Task task) throws IOException {
         Work work = task.work();
         StringBuilder prompts = new StringBuilder();
@@ -123,12 +119,11 @@ final class Iteration implements Repetition {
             prompts.append(Json.line(Map.of("prompt", prompt.text()))).append('\n');
         }
         Files.writeString(folder.resolve("prompts.jsonl"), prompts);
-        endless(task.model(), Files.createDirectory(folder.resolve("model")));
         Path file = folder.resolve(folder.getFileName() + ".yaml");
         return Files.writeString(file, """
-                model: { policy: model/, dtype: %s, threads: %d }
+                model: { policy: %s, dtype: %s, threads: %d }
                 data: { prompts: prompts.jsonl }
-                sampling: { prompts: %d, branches: %d, temperature: 1.0, max-new-tokens: %d, shards: 1 }
+                sampling: { prompts: %d, branches: %d, temperature: 1.0, min-new-tokens: %d, max-new-tokens: %d, shards: 1 }
                 reward: { java: { name: %s } }
                 pairs: { per-prompt: %d }
                 dpo: { loss: sigmoid, beta: %s }
@@ -137,10 +132,12 @@ final class Iteration implements Repetition {
                 until: { iterations: 1000000 }
                 checkpoints: { every: 1000000 }
                 """.formatted(
+                        Json.line(task.model().toAbsolutePath().toString()),
                         task.dtype(),
                         task.threads(),
                         work.prompts().size(),
                         work.branches(),
+                        work.newTokens(),
                         work.newTokens(),
                         EvenLetters.NAME,
                         work.branches() / 2,
@@ -148,32 +145,5 @@ final class Iteration implements Repetition {
                         task.learningRate(),
                         Task.CLIP_NORM,
                         Task.MICRO_BATCH_TOKENS));
-    }
-
-    /**
-     * The same model with an end-of-sequence token of its tokenizer that it has no score for and so never writes: all peers
-     * do the same work.
-     */
-    private static void endless(Path model, Path target) throws IOException {
-        for (String name : COPIED) {
-            Files.createSymbolicLink(target.resolve(name), model.resolve(name));
-        }
-        ObjectNode config = (ObjectNode) Json.read(model.resolve("config.json"), JsonNode.class);
-        int vocabulary = config.path("vocab_size").intValue();
-        config.remove("eos_token_id");
-        Files.writeString(target.resolve("config.json"), Json.line(config));
-        ObjectNode tokenizer = (ObjectNode) Json.read(model.resolve("tokenizer.json"), JsonNode.class);
-        tokenizer
-                .withArray("added_tokens")
-                .addObject()
-                .put("id", vocabulary)
-                .put("content", "<|never|>")
-                .put("single_word", false)
-                .put("lstrip", false)
-                .put("rstrip", false)
-                .put("normalized", false)
-                .put("special", true);
-        Files.writeString(target.resolve("tokenizer.json"), Json.line(tokenizer));
-        Files.writeString(target.resolve("tokenizer_config.json"), Json.line(Map.of("eos_token", "<|never|>")));
     }
 }

@@ -26,6 +26,7 @@ public final class Adjustment {
             "sampling.top-k",
             "sampling.top-p",
             "sampling.min-p",
+            "sampling.min-new-tokens",
             "sampling.max-new-tokens",
             "reference.",
             "until.",

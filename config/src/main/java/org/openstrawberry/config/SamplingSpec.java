@@ -15,6 +15,7 @@ import java.util.Optional;
  * @param topK only the k likeliest tokens; 0: off
  * @param topP only the likeliest tokens that together reach this probability; 1: off
  * @param minP only tokens at least this fraction as likely as the likeliest; 0: off
+ * @param minNewTokens tokens before a completion may end
  * @param maxNewTokens longest completion in tokens, end-of-sequence included
  * @param shards parts that an iteration's prompts are divided into, each generated and scored as one piece of work
  * @param branching how the branches of a prompt grow
@@ -30,6 +31,7 @@ public record SamplingSpec(
         int topK,
         double topP,
         double minP,
+        int minNewTokens,
         int maxNewTokens,
         int shards,
         Branching branching,
@@ -56,6 +58,13 @@ public record SamplingSpec(
         Check.that(topP > 0 && topP <= 1, "top-p", "above 0 and at most 1", topP);
         Check.that(minP >= 0 && minP < 1, "min-p", "at least 0 and below 1", minP);
         Check.atLeast(1, "max-new-tokens", maxNewTokens);
+        Check.atLeast(0, "min-new-tokens", minNewTokens);
+        if (minNewTokens > maxNewTokens) {
+            throw new SettingException(
+                    "min-new-tokens",
+                    "must be at most sampling.max-new-tokens (" + maxNewTokens + "), found " + minNewTokens,
+                    "max-new-tokens");
+        }
         Check.atLeast(1, "shards", shards);
         if (shards > prompts) {
             throw new SettingException(
@@ -68,6 +77,10 @@ public record SamplingSpec(
                     "tree",
                     tree.isPresent() ? "has no effect without branching: tree" : "is missing with branching: tree",
                     "branching");
+        }
+        if (tree.isPresent() && minNewTokens > 0) {
+            throw new SettingException(
+                    "min-new-tokens", "has no effect with branching: tree, found " + minNewTokens, "branching");
         }
         int expansion =
                 tree.map(search -> search.widthOf(branches) * search.rollouts()).orElse(0);

@@ -133,6 +133,12 @@ class RunFileErrorsTest {
                         "sampling: { branching: bush }\n",
                         ":5:24: sampling.branching: expected flat or tree, found \"bush\""),
                 arguments(
+                        "sampling: { max-new-tokens: 8, min-new-tokens: 9 }\n",
+                        ":5:48: sampling.min-new-tokens: must be at most sampling.max-new-tokens (8), found 9"),
+                arguments(
+                        "sampling: { branching: tree, min-new-tokens: 1 }\n",
+                        ":5:46: sampling.min-new-tokens: has no effect with branching: tree, found 1"),
+                arguments(
                         "sampling: { tree: { width: 3 } }\n",
                         ":5:19: sampling.tree: has no effect without branching: tree"),
                 arguments(

@@ -49,7 +49,7 @@ class RunFileTest {
                                 false,
                                 Optional.of(DataSpec.OnError.FAIL)),
                         new SamplingSpec(
-                                16, 4, 1, 0, 1, 0, 48, 2, SamplingSpec.Branching.FLAT, 0, 256, Optional.empty()),
+                                16, 4, 1, 0, 1, 0, 0, 48, 2, SamplingSpec.Branching.FLAT, 0, 256, Optional.empty()),
                         RewardSpec.of(new VerifierSpec.Numeric("answer", "", false, false, false, 0, 0), 0.5),
                         PairsSpec.of(1, PairOrder.RANK),
                         DpoSpec.of(LossKind.SIGMOID, 0.1),

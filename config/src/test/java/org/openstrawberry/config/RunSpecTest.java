@@ -112,7 +112,7 @@ class RunSpecTest {
                         "/data/warmup.jsonl", 800, 64, 1e-3, List.of(0.9, 0.98), 0.01, 1, CONSTANT, 8192, 100)),
                 DataSpec.of("/data/train.jsonl", Optional.of("/data/heldout.jsonl"), "question"),
                 new SamplingSpec(
-                        16, 4, 0.7, 5, 0.9, 0.05, 48, 2, SamplingSpec.Branching.FLAT, 0, 256, Optional.empty()),
+                        16, 4, 0.7, 5, 0.9, 0.05, 3, 48, 2, SamplingSpec.Branching.FLAT, 0, 256, Optional.empty()),
                 RewardSpec.of(verifier, 0.5),
                 PairsSpec.of(2, PairOrder.EXTREMES),
                 DpoSpec.of(LossKind.SIGMOID, 0.1),

@@ -4,8 +4,10 @@ import java.util.List;
 import org.openstrawberry.activities.run.Run;
 import org.openstrawberry.config.ModelSpec;
 import org.openstrawberry.config.OptimizerSpec;
+import org.openstrawberry.config.SamplingSpec;
 import org.openstrawberry.config.ScheduleSpec;
 import org.openstrawberry.config.WarmupSpec;
+import org.openstrawberry.model.generation.SamplingSettings;
 import org.openstrawberry.model.training.LearningRate;
 import org.openstrawberry.model.training.OptimizerSettings;
 import org.openstrawberry.model.transformer.Decoder;
@@ -29,6 +31,12 @@ public final class Settings {
             case FLOAT32 -> Precision.FLOAT32;
             case BFLOAT16 -> Precision.BFLOAT16;
         };
+    }
+
+    /** How thoughts are sampled. */
+    public static SamplingSettings of(SamplingSpec spec) {
+        return new SamplingSettings(
+                spec.temperature(), spec.topK(), spec.topP(), spec.minP(), spec.minNewTokens(), spec.maxNewTokens());
     }
 
     /** The optimiser of a run or of a reward model. */

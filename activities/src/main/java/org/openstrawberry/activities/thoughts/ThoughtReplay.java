@@ -14,6 +14,7 @@ import org.openstrawberry.activities.lines.PromptLine;
 import org.openstrawberry.activities.lines.ThoughtLine;
 import org.openstrawberry.activities.policy.PolicyState;
 import org.openstrawberry.activities.policy.PolicyStates;
+import org.openstrawberry.activities.policy.Settings;
 import org.openstrawberry.activities.policy.WeightsOrigin;
 import org.openstrawberry.activities.run.Fork;
 import org.openstrawberry.activities.run.IterationRecord;
@@ -29,7 +30,6 @@ import org.openstrawberry.config.SamplingSpec;
 import org.openstrawberry.model.Philox;
 import org.openstrawberry.model.generation.Completion;
 import org.openstrawberry.model.generation.GenerationRequest;
-import org.openstrawberry.model.generation.SamplingSettings;
 import reactor.core.publisher.Flux;
 
 /**
@@ -99,12 +99,7 @@ public final class ThoughtReplay {
                             run,
                             policy,
                             Flux.fromIterable(requests),
-                            new SamplingSettings(
-                                    sampling.temperature(),
-                                    sampling.topK(),
-                                    sampling.topP(),
-                                    sampling.minP(),
-                                    sampling.maxNewTokens()),
+                            Settings.of(sampling),
                             sampling.branches(),
                             sampling.waveRows(),
                             Philox.seed(run.spec().seed(), "thoughts"),

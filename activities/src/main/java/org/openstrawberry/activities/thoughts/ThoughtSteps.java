@@ -9,6 +9,7 @@ import java.util.stream.IntStream;
 import org.openstrawberry.activities.lines.PromptLine;
 import org.openstrawberry.activities.lines.ThoughtLine;
 import org.openstrawberry.activities.policy.PolicyStates;
+import org.openstrawberry.activities.policy.Settings;
 import org.openstrawberry.activities.rewards.EarlyScores;
 import org.openstrawberry.activities.rewards.RewardSteps;
 import org.openstrawberry.activities.rewards.Scorer;
@@ -23,7 +24,6 @@ import org.openstrawberry.config.SamplingSpec;
 import org.openstrawberry.model.Philox;
 import org.openstrawberry.model.generation.Completion;
 import org.openstrawberry.model.generation.GenerationRequest;
-import org.openstrawberry.model.generation.SamplingSettings;
 import org.openstrawberry.workflows.steps.ArtifactRef;
 import org.openstrawberry.workflows.steps.PromptBatch;
 import org.openstrawberry.workflows.steps.ThoughtActivities;
@@ -105,13 +105,11 @@ public final class ThoughtSteps implements ThoughtActivities {
         Flux<GenerationRequest> prompts = Json.stream(run.store().verified(batch.artifact()), PromptLine.class)
                 .filter(line -> line.prompt() >= first && line.prompt() < end)
                 .map(line -> new GenerationRequest(line.prompt(), line.ids(), sampling.branches()));
-        SamplingSettings settings = new SamplingSettings(
-                sampling.temperature(), sampling.topK(), sampling.topP(), sampling.minP(), sampling.maxNewTokens());
         return thinking.answers(
                         run,
                         sampling.policyOf(batch.iteration()),
                         prompts,
-                        settings,
+                        Settings.of(sampling),
                         sampling.branches(),
                         sampling.waveRows(),
                         Philox.seed(run.spec().seed(), "thoughts"),

@@ -17,6 +17,7 @@ import org.openstrawberry.activities.lines.TreeLine;
 import org.openstrawberry.activities.lines.WaveLine;
 import org.openstrawberry.activities.lines.WaveScoreLine;
 import org.openstrawberry.activities.policy.PolicyStates;
+import org.openstrawberry.activities.policy.Settings;
 import org.openstrawberry.activities.rewards.Reward.Sample;
 import org.openstrawberry.activities.rewards.RewardException;
 import org.openstrawberry.activities.rewards.Scored;
@@ -33,7 +34,6 @@ import org.openstrawberry.config.RewardSpec;
 import org.openstrawberry.config.SamplingSpec;
 import org.openstrawberry.config.TreeSpec;
 import org.openstrawberry.model.generation.Continuations;
-import org.openstrawberry.model.generation.SamplingSettings;
 import org.openstrawberry.model.transformer.WritingWeights;
 import org.openstrawberry.model.tree.ThoughtTree.Node;
 import org.openstrawberry.workflows.steps.ArtifactRef;
@@ -112,12 +112,7 @@ final class TreeThinking {
             scorer = rewards.apply(reward);
             forest = new Forest(
                     spec,
-                    new SamplingSettings(
-                            sampling.temperature(),
-                            sampling.topK(),
-                            sampling.topP(),
-                            sampling.minP(),
-                            sampling.maxNewTokens()),
+                    Settings.of(sampling),
                     sampling.branches(),
                     sampling.waveRows(),
                     run.tokenizer(),
