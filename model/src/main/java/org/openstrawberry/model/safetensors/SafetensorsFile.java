@@ -125,15 +125,21 @@ public final class SafetensorsFile implements AutoCloseable {
         if (elements == 0) {
             return array;
         }
-        ByteBuffer staging = ByteBuffer.allocateDirect((int) Math.min(piece, elements) * type.getNumOfBytes())
-                .order(ByteOrder.nativeOrder());
+        boolean asIs = isAsInMemory(entry);
+        int staged = asIs ? 0 : (int) Math.min(piece, elements);
+        ByteBuffer staging =
+                ByteBuffer.allocateDirect(staged * type.getNumOfBytes()).order(ByteOrder.nativeOrder());
         try (NDManager scratch = manager.newSubManager()) {
             NDArray flat = array.reshape(elements);
             flat.attach(scratch);
             for (long from = 0; from < elements; from += piece) {
                 int count = (int) Math.min(piece, elements - from);
-                convert(map(entry, from, count), entry.type(), staging.clear().limit(count * type.getNumOfBytes()));
-                try (NDArray part = scratch.create(staging, new Shape(count), type)) {
+                ByteBuffer source = map(entry, from, count);
+                if (!asIs) {
+                    convert(source, entry.type(), staging.clear().limit(count * type.getNumOfBytes()));
+                }
+                // The engine reads a direct buffer where it is, so this is the only copy: from the system's cache.
+                try (NDArray part = scratch.create(asIs ? source : staging, new Shape(count), type)) {
                     flat.set(new NDIndex("{}:{}", from, from + count), part);
                 }
             }
@@ -165,6 +171,18 @@ public final class SafetensorsFile implements AutoCloseable {
         int bytes = entry.type().bytes();
         return channel.map(MapMode.READ_ONLY, entry.start() + from * bytes, (long) count * bytes)
                 .order(ByteOrder.LITTLE_ENDIAN);
+    }
+
+    /** Whether the bytes of the file are those of an array. The engine expects elements at multiples of their size. */
+    private static boolean isAsInMemory(Header.Entry entry) {
+        boolean same =
+                switch (entry.type()) {
+                    case F32, I32, I64 -> true;
+                    default -> false;
+                };
+        return same
+                && ByteOrder.nativeOrder() == ByteOrder.LITTLE_ENDIAN
+                && entry.start() % entry.type().bytes() == 0;
     }
 
     private static void convert(ByteBuffer source, ElementType type, ByteBuffer target) {
