@@ -38,6 +38,7 @@ final class InspectCommand implements Callable<Integer> {
 
     @Option(names = "--tree", paramLabel = "PROMPT", description = "Draw the tree of this prompt, by its number.")
     private @Nullable Integer tree;
+
     @Option(
             names = "--prompt",
             paramLabel = "P",

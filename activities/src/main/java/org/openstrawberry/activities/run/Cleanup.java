@@ -76,7 +76,8 @@ public record Cleanup(List<String> freed, long bytes) {
                 .flatMap(record -> record.state().heldOut())
                 .map(HeldOut::bestIteration)
                 .orElse(0);
-        List<String> paths = new ArrayList<>(new Checkpoints(directory).unkept(rule, run.spec().sampling().ahead(), best));
+        List<String> paths = new ArrayList<>(
+                new Checkpoints(directory).unkept(rule, run.spec().sampling().ahead(), best));
         paths.addAll(leftovers(directory));
         if (wish.thoughts()) {
             for (int number = 1; number <= last; number++) {
