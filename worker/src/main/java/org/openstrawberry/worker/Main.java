@@ -37,6 +37,7 @@ import picocli.CommandLine.Command;
             ModelCommand.class,
             RewardCommand.class,
             DataCommand.class,
+            SchemaCommand.class,
             AutoComplete.GenerateCompletion.class
         })
 public final class Main {
