@@ -26,6 +26,7 @@ final class MetricsRow {
             Map<String, Double> phaseSeconds) {
         Map<String, Double> row = new LinkedHashMap<>(step.metrics());
         addThoughts(row, scores, phaseSeconds);
+        pairs.found().ifPresent(row::putAll);
         row.put("pairs/formed", (double) pairs.formed());
         row.put("pairs/tied", (double) pairs.tied());
         row.put("pairs/identical", (double) pairs.identical());

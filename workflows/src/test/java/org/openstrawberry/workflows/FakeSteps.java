@@ -172,7 +172,7 @@ final class FakeSteps
     @Override
     public Pairs rankAndPair(RankingRequest request) {
         note(request.run(), "pair " + request.prompts().iteration());
-        return new Pairs(request.prompts().iteration(), FILE, 2, 0, 0, 0, 0, 0, 0);
+        return new Pairs(request.prompts().iteration(), FILE, 2, 0, 0, 0, 0, 0, 0, Optional.empty());
     }
 
     @Override

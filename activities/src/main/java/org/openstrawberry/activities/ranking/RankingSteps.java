@@ -1,10 +1,12 @@
 package org.openstrawberry.activities.ranking;
 
+import java.nio.IntBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.openstrawberry.activities.lines.PairLine;
 import org.openstrawberry.activities.lines.PromptLine;
 import org.openstrawberry.activities.lines.ScoreLine;
@@ -56,7 +58,8 @@ public final class RankingSteps implements RankingActivities {
                 pairing.skippedPrompts,
                 pairing.duplicates,
                 pairing.belowMargin,
-                pairing.formed.size() - kept.size());
+                pairing.formed.size() - kept.size(),
+                Optional.of(pairing.found()));
     }
 
     private static Pairing pair(Run run, RankingRequest request) {
@@ -76,6 +79,8 @@ public final class RankingSteps implements RankingActivities {
                             .ifPresent(reward -> scored.computeIfAbsent(line.prompt(), any -> new ArrayList<>())
                                     .add(new Scored(
                                             line.branch(), reward, tokens(thoughts, line.prompt(), line.branch())))));
+            scored.values().forEach(pairing::sawScores);
+            thoughts.values().forEach(pairing::sawThoughts);
             thoughts.forEach((number, branches) -> {
                 PromptLine prompt = prompts.get(number);
                 if (prompt == null) {
@@ -106,10 +111,41 @@ public final class RankingSteps implements RankingActivities {
         private int skippedPrompts;
         private int duplicates;
         private int belowMargin;
+        private final List<Double> rewards = new ArrayList<>();
+        private final List<Double> distinct = new ArrayList<>();
 
         Pairing(PairsSpec spec, long seed) {
             this.spec = spec;
             this.seed = seed;
+        }
+
+        void sawScores(List<Scored> scored) {
+            scored.forEach(score -> rewards.add(score.reward()));
+        }
+
+        void sawThoughts(List<ThoughtLine> branches) {
+            long texts = branches.stream()
+                    .map(line -> IntBuffer.wrap(line.ids()))
+                    .distinct()
+                    .count();
+            distinct.add((double) texts / branches.size());
+        }
+
+        /** What health is judged by: how much the thoughts differ, and their rewards. */
+        Map<String, Double> found() {
+            Map<String, Double> found = new LinkedHashMap<>();
+            double mean = mean(rewards);
+            found.put(
+                    "objective/scores_std",
+                    Math.sqrt(mean(rewards.stream()
+                            .map(reward -> (reward - mean) * (reward - mean))
+                            .toList())));
+            found.put("thoughts/distinct", mean(distinct));
+            return found;
+        }
+
+        private static double mean(List<Double> values) {
+            return values.stream().mapToDouble(Double::doubleValue).average().orElse(0);
         }
 
         List<PairLine> kept() {

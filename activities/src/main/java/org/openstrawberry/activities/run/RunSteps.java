@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.openstrawberry.activities.policy.Checkpoints;
+import org.openstrawberry.activities.policy.StepChain;
 import org.openstrawberry.activities.store.ArtifactStore;
 import org.openstrawberry.activities.store.DurableFiles;
 import org.openstrawberry.activities.store.Json;
@@ -42,7 +43,7 @@ public final class RunSteps implements RunActivities {
         Checkpoints checkpoints = new Checkpoints(run.directory());
         int last = done.isEmpty() ? 0 : done.size() - 1;
         Optional<Integer> checkpoint = checkpoints.newestWhole(last);
-        int standing = replayable(run.store(), checkpoint, last);
+        int standing = replayable(run.store(), checkpoints, done);
         Fork.lineage(run.directory())
                 .filter(fork -> checkpoint.isEmpty() || standing < fork.iteration())
                 .ifPresent(fork -> {
@@ -112,13 +113,13 @@ public final class RunSteps implements RunActivities {
         }
     }
 
-    /** The last iteration that a checkpoint and the whole steps after it lead to. */
-    private static int replayable(ArtifactStore store, Optional<Integer> checkpoint, int last) {
-        int from = checkpoint.orElse(0);
-        for (int iteration = from + 1; iteration <= last; iteration++) {
-            if (!store.isWhole(RunLayout.step(iteration)) || !store.isWhole(RunLayout.pairs(iteration))) {
-                return iteration - 1;
-            }
+    /** The last iteration from whose end the run can go on: by a checkpoint and the whole steps after it. */
+    private static int replayable(ArtifactStore store, Checkpoints checkpoints, List<IterationRecord> done) {
+        int last = Math.max(0, done.size() - 1);
+        while (last > 0
+                && !StepChain.isWhole(
+                        store, checkpoints, done.get(last).state().parent().orElse(last))) {
+            last--;
         }
         return last;
     }

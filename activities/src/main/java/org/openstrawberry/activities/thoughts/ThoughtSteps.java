@@ -67,7 +67,7 @@ public final class ThoughtSteps implements ThoughtActivities {
                 sampling.temperature(), sampling.topK(), sampling.topP(), sampling.minP(), sampling.maxNewTokens());
         return thinking.answers(
                         run,
-                        batch.iteration() - 1,
+                        request.parent().orElse(batch.iteration() - 1),
                         prompts,
                         settings,
                         sampling.branches(),

@@ -37,7 +37,15 @@ class SweepStepsTest {
         for (int iteration = 0; iteration <= DONE; iteration++) {
             HeldOut heldOut = new HeldOut(iteration, 0.5, iteration < 8 ? 0.5 : 0.9, Math.min(iteration, 8), 0);
             TrainingState state = new TrainingState(
-                    0, iteration, Optional.of(1.0 / iteration), Optional.empty(), Optional.of(heldOut), 0, Map.of());
+                    0,
+                    iteration,
+                    Optional.of(1.0 / iteration),
+                    Optional.empty(),
+                    Optional.of(heldOut),
+                    0,
+                    Map.of(),
+                    Optional.empty(),
+                    Optional.empty());
             IterationMetrics metrics = new IterationMetrics(iteration, Map.of("objective/scores", (double) iteration));
             write(RunLayout.iterationRecord(iteration), new IterationRecord(metrics, state));
         }
