@@ -23,7 +23,6 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-import reactor.core.publisher.Mono;
 
 /** Trains a policy, from the start or from where the run directory stands: in this process, or on a server. */
 @Command(
@@ -91,8 +90,11 @@ final class TrainCommand implements Callable<Integer> {
                     "\nFinishing what is under way (an iteration, or a part of the warm-up); once more to stop at once.");
             pause(handle);
         });
-        Mono<?> left = RunWatch.paused(handle).filter(progress -> interrupted.getCount() == 0);
-        Optional<RunResult> result = RunWatch.until(handle, run.spec(), left);
+        Optional<RunResult> result = RunWatch.until(handle, run.spec(), RunWatch.paused(handle));
+        if (result.isEmpty() && interrupted.getCount() > 0) {
+            System.err.println(unhealthy(run));
+            return Main.FAILED;
+        }
         if (result.isEmpty()) {
             System.out.println("Interrupted after a clean checkpoint in " + run.directory()
                     + ". The same command goes on from there.");
@@ -100,6 +102,14 @@ final class TrainCommand implements Callable<Integer> {
         }
         FinalReport.print(System.out, run.directory(), result.get());
         return 0;
+    }
+
+    /** Nobody else could have paused it: its server is in this process. */
+    private static String unhealthy(RunPreparation run) {
+        return "paused: the run is unhealthy (see the last warning), with a clean checkpoint in " + run.directory()
+                + ". The same command goes on all the same, with --set health.… by other bounds; ./strawberry fork "
+                + run.directory()
+                + " --at-iteration N --set path=value goes on with other settings from any iteration.";
     }
 
     private static void pause(RunHandle run) {

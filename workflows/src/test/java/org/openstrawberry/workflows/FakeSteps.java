@@ -50,6 +50,8 @@ final class FakeSteps
     private final ConcurrentLinkedQueue<String> callsByRun = new ConcurrentLinkedQueue<>();
     private final Map<String, TrainingState> states = new ConcurrentHashMap<>();
     private volatile IntToDoubleFunction heldOut = iteration -> 0.5;
+    private volatile IntToDoubleFunction kl = iteration -> 0;
+    private final Map<Integer, Integer> parents = new ConcurrentHashMap<>();
     private final Map<String, RunResult> ended = new ConcurrentHashMap<>();
     private final ConcurrentLinkedQueue<Double> betas = new ConcurrentLinkedQueue<>();
     private final Set<String> runIds = ConcurrentHashMap.newKeySet();
@@ -90,6 +92,16 @@ final class FakeSteps
     /** What evaluations find, by iteration. */
     void heldOut(IntToDoubleFunction results) {
         heldOut = results;
+    }
+
+    /** What steps find of the policy's distance, by iteration. */
+    void kl(IntToDoubleFunction results) {
+        kl = results;
+    }
+
+    /** By iteration, the one whose state its step started from, where that is not the one before. */
+    Map<Integer, Integer> parents() {
+        return parents;
     }
 
     void failOnce(String call) {
@@ -190,7 +202,9 @@ final class FakeSteps
     public Step dpoStep(StepRequest request) {
         note(request.run(), "step " + request.pairs().iteration());
         betas.add(request.dpo().beta());
-        return new Step(request.pairs().iteration(), FILE, true, Map.of("loss", 0.7, "objective/kl", 0.0), 0);
+        request.parent().ifPresent(parent -> parents.put(request.pairs().iteration(), parent));
+        double found = kl.applyAsDouble(request.pairs().iteration());
+        return new Step(request.pairs().iteration(), FILE, true, Map.of("loss", 0.7, "objective/kl", found), 0);
     }
 
     @Override
