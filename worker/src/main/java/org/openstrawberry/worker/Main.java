@@ -37,6 +37,9 @@ import picocli.CommandLine.Command;
             ModelCommand.class,
             RewardCommand.class,
             DataCommand.class,
+            InitCommand.class,
+            ValidateCommand.class,
+            PlanCommand.class,
             SchemaCommand.class,
             AutoComplete.GenerateCompletion.class
         })

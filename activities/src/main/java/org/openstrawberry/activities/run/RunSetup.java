@@ -85,10 +85,13 @@ public final class RunSetup {
     /**
      * Checks the inputs of a run that has no directory yet.
      *
+     * @return the run, of which nothing is stored
      * @throws InvalidInputException naming what is wrong
      */
-    public static void check(RunSpec spec) {
-        checkInputs(new Run(Path.of(""), spec));
+    public static Run check(RunSpec spec) {
+        Run run = new Run(Path.of(""), spec);
+        checkInputs(run);
+        return run;
     }
 
     static void writeRunFile(String text, Path directory) throws IOException {
