@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
 import org.openstrawberry.activities.policy.Checkpoints;
 import org.openstrawberry.activities.policy.StepChain;
 import org.openstrawberry.activities.store.ArtifactStore;
@@ -15,6 +16,7 @@ import org.openstrawberry.activities.store.DurableFiles;
 import org.openstrawberry.activities.store.Json;
 import org.openstrawberry.activities.store.MetricsLog;
 import org.openstrawberry.activities.store.RunLayout;
+import org.openstrawberry.activities.store.TensorBoardLog;
 import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.config.RunSpec;
 import org.openstrawberry.workflows.IterationMetrics;
@@ -27,6 +29,7 @@ import org.openstrawberry.workflows.steps.RunRef;
 public final class RunSteps implements RunActivities {
     private final Runs runs;
     private final Optional<String> server;
+    private final Map<Path, TensorBoardLog> tensorBoards = new ConcurrentHashMap<>();
 
     /** @param server the Temporal server that the worker serves; empty where it is in this process */
     public RunSteps(Runs runs, Optional<String> server) {
@@ -57,6 +60,7 @@ public final class RunSteps implements RunActivities {
                         .limit(standing + 1L)
                         .map(IterationRecord::metrics)
                         .toList());
+        mendTensorBoard(run, standing);
         TrainingState state =
                 done.isEmpty() ? TrainingState.fresh() : done.get(standing).state();
         return adjusted(run.store(), state)
@@ -86,9 +90,36 @@ public final class RunSteps implements RunActivities {
         Run run = runs.open(ref);
         String path = RunLayout.iterationRecord(metrics.iteration());
         run.store().once(path, Json.object(new IterationRecord(metrics, state)));
-        new MetricsLog(run.directory())
-                .append(Json.read(run.store().resolve(path), IterationRecord.class)
-                        .metrics());
+        IterationMetrics recorded =
+                Json.read(run.store().resolve(path), IterationRecord.class).metrics();
+        new MetricsLog(run.directory()).append(recorded);
+        if (!tensorBoard(run).append(event(run, recorded))) {
+            // Another process wrote to it, or this one has just begun.
+            mendTensorBoard(run, recorded.iteration());
+        }
+    }
+
+    private TensorBoardLog tensorBoard(Run run) {
+        return tensorBoards.computeIfAbsent(run.directory(), TensorBoardLog::new);
+    }
+
+    private void mendTensorBoard(Run run, int last) {
+        tensorBoard(run)
+                .mend(unbroken(run.store()).stream()
+                        .limit(last + 1L)
+                        .map(record -> event(run, record.metrics()))
+                        .toList());
+    }
+
+    /** As of when the iteration was recorded, so that a file that is written anew says the same. */
+    private static TensorBoardLog.Event event(Run run, IterationMetrics row) {
+        Path record = run.store().resolve(RunLayout.iterationRecord(row.iteration()));
+        try {
+            return new TensorBoardLog.Event(
+                    row, Files.getLastModifiedTime(record).toMillis() / 1000.0);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     @Override
