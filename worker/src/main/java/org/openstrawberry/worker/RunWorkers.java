@@ -25,6 +25,7 @@ import org.openstrawberry.activities.rewards.Scorer;
 import org.openstrawberry.activities.run.RunSteps;
 import org.openstrawberry.activities.run.Runs;
 import org.openstrawberry.activities.run.SweepSteps;
+import org.openstrawberry.activities.runtime.RunMeters;
 import org.openstrawberry.activities.runtime.StepInterceptor;
 import org.openstrawberry.activities.runtime.Tensors;
 import org.openstrawberry.activities.thoughts.EvaluationSteps;
@@ -105,7 +106,10 @@ public final class RunWorkers implements AutoCloseable {
         workflows.registerWorkflowImplementationTypes(
                 OnlineDpo.class, HyperparameterSearch.class, RewardModelTraining.class);
         workflows.registerActivitiesImplementations(
-                new PromptSteps(runs), new RankingSteps(runs), new RunSteps(runs, server), new SweepSteps());
+                new PromptSteps(runs),
+                new RankingSteps(runs),
+                new RunSteps(runs, server, new RunMeters(meters)),
+                new SweepSteps());
         if (roles.contains(Role.THOUGHTS)) {
             shared.newWorker(TaskQueues.THOUGHTS, options(slots.thoughts(), pollers.thoughts()))
                     .registerActivitiesImplementations(new ThoughtSteps(runs, tensors, states));

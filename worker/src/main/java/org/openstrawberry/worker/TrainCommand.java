@@ -1,6 +1,5 @@
 package org.openstrawberry.worker;
 
-import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.temporal.client.WorkflowClient;
 import io.temporal.client.WorkflowNotFoundException;
 import java.nio.file.Path;
@@ -42,22 +41,27 @@ final class TrainCommand implements Callable<Integer> {
     @Mixin
     private ServerOptions server = new ServerOptions();
 
+    @Mixin
+    private MetricsEndpoint.Address metrics = new MetricsEndpoint.Address();
+
     @Override
     public Integer call() throws Exception {
         RunPreparation run = RunPreparation.read(runFile, runDirectory, sets);
         if (server.given()) {
+            metrics.refuse("with --server; the workers serve theirs (worker --metrics)");
             try (Strawberry temporal = server.connect()) {
                 String id = run.spec().name();
                 return StartCommand.watch(run.start(temporal, id), run, id);
             }
         }
         run.requireNoServer();
-        try (RunLock lock = RunLock.acquire(run.directory())) {
-            return embedded(run);
+        try (MetricsEndpoint endpoint = metrics.open();
+                RunLock lock = RunLock.acquire(run.directory())) {
+            return embedded(run, endpoint);
         }
     }
 
-    private static int embedded(RunPreparation run) {
+    private static int embedded(RunPreparation run, MetricsEndpoint endpoint) {
         Path directory = run.directory();
         RunSetup.prepare(run.spec(), directory);
         run.tellWhatIsLeftOut();
@@ -72,7 +76,7 @@ final class TrainCommand implements Callable<Integer> {
             WorkflowClient client = temporal.client();
             try (Tensors tensors = new Tensors();
                     Rewards rewards = new Rewards(new LocalClassifiers(tensors));
-                    RunWorkers workers = new RunWorkers(client, new SimpleMeterRegistry(), tensors, rewards)) {
+                    RunWorkers workers = new RunWorkers(client, endpoint.meters(), tensors, rewards)) {
                 rewards.apply(run.spec().reward()); // what it lacks is said before any work
                 run.spec().evaluation().reward().ifPresent(rewards::apply);
                 workers.start();

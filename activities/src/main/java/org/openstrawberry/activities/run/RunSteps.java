@@ -11,6 +11,7 @@ import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import org.openstrawberry.activities.policy.Checkpoints;
 import org.openstrawberry.activities.policy.StepChain;
+import org.openstrawberry.activities.runtime.RunMeters;
 import org.openstrawberry.activities.store.ArtifactStore;
 import org.openstrawberry.activities.store.DurableFiles;
 import org.openstrawberry.activities.store.Json;
@@ -29,12 +30,17 @@ import org.openstrawberry.workflows.steps.RunRef;
 public final class RunSteps implements RunActivities {
     private final Runs runs;
     private final Optional<String> server;
+    private final RunMeters meters;
     private final Map<Path, TensorBoardLog> tensorBoards = new ConcurrentHashMap<>();
 
-    /** @param server the Temporal server that the worker serves; empty where it is in this process */
-    public RunSteps(Runs runs, Optional<String> server) {
+    /**
+     * @param server the Temporal server that the worker serves; empty where it is in this process
+     * @param meters show what is recorded
+     */
+    public RunSteps(Runs runs, Optional<String> server, RunMeters meters) {
         this.runs = runs;
         this.server = server;
+        this.meters = meters;
     }
 
     @Override
@@ -93,6 +99,7 @@ public final class RunSteps implements RunActivities {
         IterationMetrics recorded =
                 Json.read(run.store().resolve(path), IterationRecord.class).metrics();
         new MetricsLog(run.directory()).append(recorded);
+        meters.show(ref.id(), recorded);
         if (!tensorBoard(run).append(event(run, recorded))) {
             // Another process wrote to it, or this one has just begun.
             mendTensorBoard(run, recorded.iteration());

@@ -19,6 +19,7 @@ import java.util.concurrent.TimeUnit;
 import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.workflows.steps.Attempts;
 import org.openstrawberry.workflows.steps.HostActivities;
+import org.openstrawberry.workflows.steps.TaskQueues;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -63,6 +64,7 @@ public final class StepInterceptor extends WorkerInterceptorBase implements Auto
         private String step = "";
         private int attempt;
         private String taskQueue = "";
+        private String run = "";
         private Runnable heartbeat = () -> {};
 
         Surrounded(ActivityInboundCallsInterceptor next) {
@@ -74,6 +76,7 @@ public final class StepInterceptor extends WorkerInterceptorBase implements Auto
             step = context.getInfo().getActivityType().toLowerCase(Locale.ROOT);
             attempt = context.getInfo().getAttempt();
             taskQueue = context.getInfo().getActivityTaskQueue();
+            run = context.getInfo().getWorkflowId();
             if (!context.getInfo().isLocal()) {
                 heartbeat = () -> heartbeat(context);
             }
@@ -94,9 +97,17 @@ public final class StepInterceptor extends WorkerInterceptorBase implements Auto
                 throw translated(e);
             } finally {
                 beating.cancel(false);
-                meters.timer("strawberry.phase.seconds", "phase", step)
+                meters.timer("strawberry.phase.seconds", "phase", step, "run", run, "role", role(taskQueue))
                         .record(System.nanoTime() - start, TimeUnit.NANOSECONDS);
             }
+        }
+
+        /** A process's own task queue is named after its role. */
+        private static String role(String taskQueue) {
+            if (taskQueue.equals(TaskQueues.RUNS)) {
+                return "runs";
+            }
+            return taskQueue.startsWith(TaskQueues.TRAINER) ? TaskQueues.TRAINER : taskQueue;
         }
 
         private RuntimeException translated(RuntimeException e) {
