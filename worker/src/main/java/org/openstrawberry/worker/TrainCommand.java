@@ -13,6 +13,7 @@ import org.openstrawberry.activities.rewards.Rewards;
 import org.openstrawberry.activities.run.RunSetup;
 import org.openstrawberry.activities.runtime.Tensors;
 import org.openstrawberry.activities.store.RunLock;
+import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.workflows.RunResult;
 import org.openstrawberry.workflows.TrainingInput;
 import org.openstrawberry.workflows.client.RunHandle;
@@ -38,6 +39,9 @@ final class TrainCommand implements Callable<Integer> {
     @Option(names = "--set", paramLabel = "path=value", description = "Overrides one setting; may be repeated.")
     private List<String> sets = List.of();
 
+    @Option(names = "--log-json", description = "Write the log in the run directory as JSON lines.")
+    private boolean logJson;
+
     @Mixin
     private ServerOptions server = new ServerOptions();
 
@@ -48,6 +52,9 @@ final class TrainCommand implements Callable<Integer> {
     public Integer call() throws Exception {
         RunPreparation run = RunPreparation.read(runFile, runDirectory, sets);
         if (server.given()) {
+            if (logJson) {
+                throw new InvalidInputException("--log-json: has no effect with --server, which keeps no log here");
+            }
             metrics.refuse("with --server; the workers serve theirs (worker --metrics)");
             try (Strawberry temporal = server.connect()) {
                 String id = run.spec().name();
@@ -57,11 +64,11 @@ final class TrainCommand implements Callable<Integer> {
         run.requireNoServer();
         try (MetricsEndpoint endpoint = metrics.open();
                 RunLock lock = RunLock.acquire(run.directory())) {
-            return embedded(run, endpoint);
+            return embedded(run, endpoint, logJson);
         }
     }
 
-    private static int embedded(RunPreparation run, MetricsEndpoint endpoint) {
+    private static int embedded(RunPreparation run, MetricsEndpoint endpoint, boolean logJson) {
         Path directory = run.directory();
         RunSetup.prepare(run.spec(), directory);
         run.tellWhatIsLeftOut();
@@ -71,7 +78,7 @@ final class TrainCommand implements Callable<Integer> {
                     + directory.resolve(finished.get().policy()));
             return 0;
         }
-        RunLog.into(directory);
+        RunLog.into(directory, logJson);
         try (EmbeddedTemporal temporal = EmbeddedTemporal.start()) {
             WorkflowClient client = temporal.client();
             try (Tensors tensors = new Tensors();

@@ -91,7 +91,7 @@ public final class StepInterceptor extends WorkerInterceptorBase implements Auto
             ScheduledFuture<?> beating = heartbeats.scheduleWithFixedDelay(
                     heartbeat, HEARTBEAT.toMillis(), HEARTBEAT.toMillis(), TimeUnit.MILLISECONDS);
             long start = System.nanoTime();
-            try {
+            try (LogContext context = LogContext.of(run, step, input.getArguments())) {
                 return super.execute(input);
             } catch (RuntimeException e) {
                 throw translated(e);

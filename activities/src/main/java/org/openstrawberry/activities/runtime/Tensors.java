@@ -1,6 +1,9 @@
 package org.openstrawberry.activities.runtime;
 
+import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
+import org.slf4j.MDC;
 import reactor.core.publisher.Mono;
 import reactor.core.scheduler.Scheduler;
 import reactor.core.scheduler.Schedulers;
@@ -14,7 +17,14 @@ public final class Tensors implements AutoCloseable {
 
     /** Runs work on the tensor thread once subscribed to. */
     public <T> Mono<T> mono(Callable<T> work) {
-        return Mono.fromCallable(work).subscribeOn(scheduler);
+        Map<String, String> context =
+                Optional.ofNullable(MDC.getCopyOfContextMap()).orElse(Map.of());
+        return Mono.fromCallable(() -> {
+                    try (LogContext same = LogContext.of(context)) {
+                        return work.call();
+                    }
+                })
+                .subscribeOn(scheduler);
     }
 
     /** Runs work on the tensor thread and waits for it. */
