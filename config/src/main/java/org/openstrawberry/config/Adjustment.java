@@ -33,6 +33,7 @@ public final class Adjustment {
             "evaluation.every",
             "evaluation.samples",
             "checkpoints.",
+            "health.",
             "reward.quorum");
 
     private Adjustment() {}

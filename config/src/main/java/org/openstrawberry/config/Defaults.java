@@ -12,10 +12,11 @@ import java.util.Optional;
 /** The defaults, kept as commented YAML beside this class: those of every run, and those of blocks that may be absent. */
 final class Defaults {
 
-    private static final String RUN = "defaults.yaml";
+    static final String RUN = "defaults.yaml";
+    static final String BLOCKS = "block-defaults.yaml";
+
     private static final String WORKER = "worker-defaults.yaml";
     private static final String REWARD_TRAINING = "reward-training-defaults.yaml";
-    private static final String BLOCKS = "block-defaults.yaml";
 
     private Defaults() {}
 
@@ -96,6 +97,16 @@ final class Defaults {
         return complete;
     }
 
+    /** Of every run. */
+    static Setting.Block runs() {
+        return load(RUN);
+    }
+
+    /** Of blocks that may be absent, by the names that they have here. */
+    static Setting.Block blocks() {
+        return load(BLOCKS);
+    }
+
     /** Of a worker process. */
     static Setting.Block worker() {
         return load(WORKER);
@@ -111,12 +122,16 @@ final class Defaults {
     }
 
     private static Setting.Block load(String resource) {
+        return YamlReader.file(text(resource), resource, Place.Layer.DEFAULTS);
+    }
+
+    /** A file of defaults as it stands. */
+    static String text(String resource) {
         try (InputStream stream = Defaults.class.getResourceAsStream(resource)) {
             if (stream == null) {
                 throw new IllegalStateException(resource + " is missing beside " + Defaults.class);
             }
-            String text = new String(stream.readAllBytes(), StandardCharsets.UTF_8);
-            return YamlReader.file(text, resource, Place.Layer.DEFAULTS);
+            return new String(stream.readAllBytes(), StandardCharsets.UTF_8);
         } catch (IOException e) {
             throw new UncheckedIOException("cannot read " + resource, e);
         }

@@ -23,6 +23,8 @@ import java.util.Optional;
  * @param until when the run ends
  * @param evaluation how often held-out prompts are answered, and what judges the answers
  * @param checkpoints how often state is stored and how much of it is kept
+ * @param health from where on an iteration counts as unhealthy; empty: nothing is looked at, as in what was written before
+ *     it existed
  */
 @JsonNaming(KebabCaseStrategy.class)
 public record RunSpec(
@@ -39,7 +41,8 @@ public record RunSpec(
         ReferenceSpec reference,
         UntilSpec until,
         EvaluationSpec evaluation,
-        CheckpointSpec checkpoints) {
+        CheckpointSpec checkpoints,
+        Optional<HealthSpec> health) {
 
     /** Checks the name and the rules that span blocks. */
     public RunSpec {
@@ -63,6 +66,15 @@ public record RunSpec(
                     "can't be set with a warmup, which would change the weights that the adapters stand on",
                     "warmup");
         }
+        if (sampling.ahead() > 0
+                && health.filter(bounds -> bounds.onUnhealthy() == HealthSpec.Action.ROLLBACK)
+                        .isPresent()) {
+            throw new SettingException(
+                    "sampling.ahead",
+                    "must be 0 with health.on-unhealthy: rollback, after which the next thoughts would be those of the"
+                            + " policy that was given up",
+                    "health.on-unhealthy");
+        }
         if (evaluation.reward().isEmpty()) {
             refuseComparisons(data, reward);
         }
@@ -72,6 +84,10 @@ public record RunSpec(
             requireHeldOut("until.held-out-at-least", until.heldOutAtLeast().isPresent());
             requireHeldOut("until.plateau", until.plateau().isPresent());
             requireHeldOut("reference.refresh", reference.refresh() == ReferenceSpec.Refresh.BEST);
+            requireHeldOut(
+                    "health.on-unhealthy",
+                    health.filter(bounds -> bounds.onUnhealthy() == HealthSpec.Action.ROLLBACK)
+                            .isPresent());
         }
     }
 

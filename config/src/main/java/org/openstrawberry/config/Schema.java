@@ -201,7 +201,7 @@ final class Schema {
         return components(isChoice(type) ? chosen(type, block, path, file) : type);
     }
 
-    private static Map<String, RecordComponent> components(Class<?> type) {
+    static Map<String, RecordComponent> components(Class<?> type) {
         Map<String, RecordComponent> components = new LinkedHashMap<>();
         for (RecordComponent component : type.getRecordComponents()) {
             components.put(KEBAB.translate(component.getName()), component);
@@ -222,7 +222,7 @@ final class Schema {
         return chosen;
     }
 
-    private static Map<String, Class<?>> kinds(Class<?> type) {
+    static Map<String, Class<?>> kinds(Class<?> type) {
         Map<String, Class<?>> kinds = new LinkedHashMap<>();
         for (JsonSubTypes.Type kind : type.getAnnotation(JsonSubTypes.class).value()) {
             kinds.put(kind.name(), kind.value());
@@ -230,7 +230,7 @@ final class Schema {
         return kinds;
     }
 
-    private static List<String> constants(Class<?> type) {
+    static List<String> constants(Class<?> type) {
         List<String> names = new ArrayList<>();
         for (Object constant : type.getEnumConstants()) {
             try {
@@ -290,18 +290,18 @@ final class Schema {
     }
 
     /** The class of a component's values; of what is inside, where it is optional. */
-    private static Class<?> valueType(RecordComponent component) {
+    static Class<?> valueType(RecordComponent component) {
         return raw(unwrapped(component));
     }
 
     /** The class of what a list or map holds. */
-    private static Class<?> innerType(RecordComponent component) {
+    static Class<?> innerType(RecordComponent component) {
         Type[] inner = ((ParameterizedType) unwrapped(component)).getActualTypeArguments();
         return raw(inner[inner.length - 1]);
     }
 
     /** The class of a component's blocks, where it is a block of blocks that the user names. */
-    private static Optional<Class<?>> namedBlocks(RecordComponent component) {
+    static Optional<Class<?>> namedBlocks(RecordComponent component) {
         return valueType(component) == Map.class && isBlock(innerType(component))
                 ? Optional.of(innerType(component))
                 : Optional.empty();
@@ -331,7 +331,7 @@ final class Schema {
                 : (Class<?>) type;
     }
 
-    private static boolean isBlock(Class<?> type) {
+    static boolean isBlock(Class<?> type) {
         return isKeys(type) || isChoice(type);
     }
 
@@ -340,19 +340,19 @@ final class Schema {
         return type.isRecord() && type != LossSpec.class;
     }
 
-    private static boolean isChoice(Class<?> type) {
+    static boolean isChoice(Class<?> type) {
         return type.isAnnotationPresent(JsonSubTypes.class);
     }
 
-    private static boolean isWhole(Class<?> type) {
+    static boolean isWhole(Class<?> type) {
         return type == int.class || type == Integer.class || type == long.class;
     }
 
-    private static boolean isFlag(Class<?> type) {
+    static boolean isFlag(Class<?> type) {
         return type == boolean.class || type == Boolean.class;
     }
 
-    private static boolean isReal(Class<?> type) {
+    static boolean isReal(Class<?> type) {
         return type == double.class || type == Double.class;
     }
 

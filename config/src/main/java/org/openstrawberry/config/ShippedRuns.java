@@ -46,7 +46,7 @@ public final class ShippedRuns {
                     name + ": no shipped run of that name; there are: " + String.join(", ", names()));
         }
         for (String file : files()) {
-            if (file.equals(name + SUFFIX) || file.startsWith(name + "/")) {
+            if (file.equals(name + SUFFIX) || file.startsWith(name + "/") || file.equals(RunFileSchema.FILE)) {
                 copy(file, targetDirectory.resolve(file));
             }
         }

@@ -80,6 +80,10 @@ class RunFileErrorsTest {
                         "until: { held-out-at-least: 0.9 }\n",
                         ":5:29: until.held-out-at-least: needs data.held-out, which is not given"),
                 arguments("until: { plateau: 3 }\n", ":5:19: until.plateau: needs data.held-out, which is not given"),
+                arguments(
+                        "health: { on-unhealthy: rollback }\n",
+                        ":5:25: health.on-unhealthy: needs data.held-out, which is not given"),
+                arguments("health: { loss-spike: 1 }\n", ":5:23: health.loss-spike: must be above 1, found 1"),
                 // unknown keys
                 arguments(
                         "sampling:\n  temprature: 1\n",
@@ -99,7 +103,7 @@ class RunFileErrorsTest {
                 arguments(
                         "<<: { seed: 1 }\n",
                         ":5:1: <<: unknown key; expected name, seed, model, warmup, data, sampling, reward, pairs,"
-                                + " dpo, optimizer, reference, until, evaluation or checkpoints"),
+                                + " dpo, optimizer, reference, until, evaluation, checkpoints or health"),
                 // wrong types
                 arguments(
                         "sampling: { branches: many }\n",

@@ -76,7 +76,18 @@ class RunFileTest {
                                 Optional.empty(),
                                 Optional.empty()),
                         new EvaluationSpec(10, 1, Optional.empty()),
-                        new CheckpointSpec(10, 2, 0)));
+                        new CheckpointSpec(10, 2, 0),
+                        Optional.of(new HealthSpec(
+                                HealthSpec.Action.WARN,
+                                Optional.of(20.0),
+                                Optional.of(0.05),
+                                Optional.of(0.1),
+                                Optional.of(0.5),
+                                Optional.of(1e-6),
+                                Optional.of(8.0),
+                                Optional.of(0.125),
+                                Optional.of(3.0),
+                                Optional.of(20.0)))));
     }
 
     @Test
@@ -263,7 +274,7 @@ class RunFileTest {
     @Test
     void theHashIsTheSameOnEveryMachineAndJava() throws IOException {
         assertThat(RunFile.hash(read(SMALLEST), folder))
-                .isEqualTo("d5845c96cdfbc0fa51dc5450c1e2df756180c3a802ba6f9982edb17c9abe3d49");
+                .isEqualTo("21798908375a17b46ae437f013b7d0b535c9dfc9c195f4dbdc9db4ed6b503d98");
     }
 
     @Test

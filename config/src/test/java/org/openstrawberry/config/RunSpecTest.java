@@ -134,6 +134,7 @@ class RunSpecTest {
                 new UntilSpec(
                         100, Optional.of(0.01), Optional.of(0.9), Optional.of(3), Optional.empty(), Optional.empty()),
                 new EvaluationSpec(10, 0, Optional.empty()),
-                new CheckpointSpec(10, 2, 50));
+                new CheckpointSpec(10, 2, 50),
+                Optional.empty());
     }
 }

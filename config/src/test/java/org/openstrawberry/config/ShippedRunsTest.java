@@ -141,7 +141,8 @@ class ShippedRunsTest {
 
     private static List<String> filesOf(String run) throws IOException {
         return Files.readAllLines(CHECKOUT.resolve("files.txt")).stream()
-                .filter(file -> file.equals(run + ".yaml") || file.startsWith(run + "/"))
+                .filter(file ->
+                        file.equals(run + ".yaml") || file.startsWith(run + "/") || file.equals(RunFileSchema.FILE))
                 .toList();
     }
 

@@ -3,6 +3,8 @@ package org.openstrawberry.worker;
 import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -12,8 +14,11 @@ import java.util.function.Function;
 import java.util.function.Predicate;
 import org.openstrawberry.activities.lines.EvaluationLine;
 import org.openstrawberry.activities.run.IterationRecord;
+import org.openstrawberry.activities.run.Run;
 import org.openstrawberry.activities.store.Json;
 import org.openstrawberry.activities.store.RunLayout;
+import org.openstrawberry.workflows.Health;
+import org.openstrawberry.workflows.Health.Check;
 import org.openstrawberry.workflows.IterationMetrics;
 import org.openstrawberry.workflows.RunResult;
 
@@ -42,6 +47,7 @@ final class FinalReport {
             examples(out, first, answers);
         }
         idle(out, directory, result.iteration());
+        warnings(out, directory, result);
         out.println();
         out.println("policy   " + directory.resolve(result.policy()));
         out.println("metrics  " + directory.resolve(RunLayout.METRICS));
@@ -104,6 +110,23 @@ final class FinalReport {
         DRIFT.forEach(metric -> before.value(metric.getKey())
                 .ifPresent(was -> after.value(metric.getKey())
                         .ifPresent(is -> out.printf(Locale.ROOT, "%-28s %8.3f %8.3f%n", metric.getValue(), was, is))));
+    }
+
+    private static void warnings(PrintStream out, Path directory, RunResult result) {
+        Map<Check, List<Integer>> warned = new EnumMap<>(Check.class);
+        for (int iteration = 1; iteration <= result.iteration(); iteration++) {
+            for (Check check : Health.warned(metrics(directory, iteration))) {
+                warned.computeIfAbsent(check, any -> new ArrayList<>()).add(iteration);
+            }
+        }
+        warned.forEach((check, iterations) -> {
+            int first = iterations.get(0);
+            out.println();
+            out.println(
+                    "warning in " + iterations.size() + " of " + result.iteration() + " iterations, first in " + first
+                            + ": "
+                            + Health.words(new Run(directory).spec().health(), check, metrics(directory, first)));
+        });
     }
 
     private static boolean isStrawberry(EvaluationLine line) {

@@ -43,6 +43,10 @@ import picocli.CommandLine.Command;
             ModelCommand.class,
             RewardCommand.class,
             DataCommand.class,
+            InitCommand.class,
+            ValidateCommand.class,
+            PlanCommand.class,
+            SchemaCommand.class,
             AutoComplete.GenerateCompletion.class
         })
 public final class Main {

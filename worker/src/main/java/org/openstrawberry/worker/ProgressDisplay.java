@@ -7,17 +7,26 @@ import java.util.Optional;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
+import org.openstrawberry.config.HealthSpec;
 import org.openstrawberry.config.RunSpec;
+import org.openstrawberry.workflows.Health;
+import org.openstrawberry.workflows.Health.Check;
 import org.openstrawberry.workflows.IterationMetrics;
 import org.openstrawberry.workflows.Progress;
 
 /** What a person sees of a run under way: a bar in a terminal, one line an iteration elsewhere. */
 abstract sealed class ProgressDisplay implements AutoCloseable {
+    private final Optional<HealthSpec> health;
     private int shown = -1;
+    private List<Check> warned = List.of();
     private boolean closed;
 
+    private ProgressDisplay(RunSpec spec) {
+        health = spec.health();
+    }
+
     static ProgressDisplay of(RunSpec spec) {
-        return System.console() != null ? new Bar(spec) : new Lines(System.out);
+        return System.console() != null ? new Bar(spec) : new Lines(spec, System.out);
     }
 
     /** The last iteration that was shown; −1 before the first. */
@@ -36,14 +45,27 @@ abstract sealed class ProgressDisplay implements AutoCloseable {
         for (IterationMetrics row : rows) {
             if (row.iteration() > shown) {
                 row(row);
+                warnings(row);
                 shown = row.iteration();
             }
         }
     }
 
+    /** What goes on being wrong is said once. */
+    private void warnings(IterationMetrics row) {
+        List<Check> now = Health.warned(row);
+        now.stream()
+                .filter(check -> check == Check.NON_FINITE || !warned.contains(check))
+                .forEach(check ->
+                        warning("warning, iteration " + row.iteration() + ": " + Health.words(health, check, row)));
+        warned = now;
+    }
+
     abstract void status(Progress progress);
 
     abstract void row(IterationMetrics row);
+
+    abstract void warning(String words);
 
     /** Ends the display; what is still under way shows nothing more. */
     @Override
@@ -76,7 +98,8 @@ abstract sealed class ProgressDisplay implements AutoCloseable {
         private final PrintStream out;
         private int warmUpShown;
 
-        Lines(PrintStream out) {
+        Lines(RunSpec spec, PrintStream out) {
+            super(spec);
             this.out = out;
         }
 
@@ -94,6 +117,11 @@ abstract sealed class ProgressDisplay implements AutoCloseable {
         }
 
         @Override
+        void warning(String words) {
+            out.println("  " + words);
+        }
+
+        @Override
         void end() {}
     }
 
@@ -107,6 +135,7 @@ abstract sealed class ProgressDisplay implements AutoCloseable {
         private record Stage(String name, ProgressBar bar) {}
 
         Bar(RunSpec spec) {
+            super(spec);
             run = spec.name();
         }
 
@@ -141,6 +170,12 @@ abstract sealed class ProgressDisplay implements AutoCloseable {
                     : accuracy.map(value -> String.format(Locale.ROOT, "  accuracy %.3f", value))
                             .orElse("");
             stage.ifPresent(current -> current.bar().setExtraMessage(words(row) + heldOut));
+        }
+
+        /** On a line of its own: the bar goes on below it. */
+        @Override
+        void warning(String words) {
+            System.err.println("\n" + words);
         }
 
         @Override

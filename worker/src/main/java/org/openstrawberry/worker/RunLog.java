@@ -1,9 +1,11 @@
 package org.openstrawberry.worker;
 
 import ch.qos.logback.classic.LoggerContext;
+import ch.qos.logback.classic.encoder.JsonEncoder;
 import ch.qos.logback.classic.encoder.PatternLayoutEncoder;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.FileAppender;
+import ch.qos.logback.core.encoder.Encoder;
 import java.nio.file.Path;
 import org.openstrawberry.activities.store.RunLayout;
 import org.slf4j.Logger;
@@ -13,12 +15,20 @@ import org.slf4j.LoggerFactory;
 public final class RunLog {
     private RunLog() {}
 
-    /** Appends from now on what is logged to the directory's log file. */
+    /** Appends from now on what is logged to the directory's log file, in lines for people. */
     public static void into(Path runDirectory) {
+        into(runDirectory, false);
+    }
+
+    /**
+     * Appends from now on what is logged to the directory's log file.
+     *
+     * @param json whether each line is a JSON object, with run, phase and iteration in {@code mdc}
+     */
+    public static void into(Path runDirectory, boolean json) {
         LoggerContext context = (LoggerContext) LoggerFactory.getILoggerFactory();
-        PatternLayoutEncoder encoder = new PatternLayoutEncoder();
+        Encoder<ILoggingEvent> encoder = json ? new JsonEncoder() : lines();
         encoder.setContext(context);
-        encoder.setPattern("%d{yyyy-MM-dd'T'HH:mm:ss.SSSXXX} %-5level [%thread] %logger{0}: %msg%n");
         encoder.start();
         FileAppender<ILoggingEvent> file = new FileAppender<>();
         file.setContext(context);
@@ -26,5 +36,11 @@ public final class RunLog {
         file.setFile(runDirectory.resolve(RunLayout.LOG).toString());
         file.start();
         context.getLogger(Logger.ROOT_LOGGER_NAME).addAppender(file);
+    }
+
+    private static Encoder<ILoggingEvent> lines() {
+        PatternLayoutEncoder encoder = new PatternLayoutEncoder();
+        encoder.setPattern("%d{yyyy-MM-dd'T'HH:mm:ss.SSSXXX} %-5level [%thread] %logger{0}: %msg%n");
+        return encoder;
     }
 }

@@ -48,11 +48,8 @@ final class RunWatch {
             Optional<RunResult> result = Mono.firstWithSignal(
                             ended, left.map(any -> Optional.<RunResult>empty()), shown)
                     .block();
-            if (result == null || result.isEmpty()) {
-                return Optional.empty();
-            }
             display.showRows(run.history(display.shown()));
-            return result;
+            return result == null ? Optional.empty() : result;
         }
     }
 

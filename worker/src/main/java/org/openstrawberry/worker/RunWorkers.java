@@ -25,6 +25,7 @@ import org.openstrawberry.activities.rewards.Scorer;
 import org.openstrawberry.activities.run.RunSteps;
 import org.openstrawberry.activities.run.Runs;
 import org.openstrawberry.activities.run.SweepSteps;
+import org.openstrawberry.activities.runtime.RunMeters;
 import org.openstrawberry.activities.runtime.StepInterceptor;
 import org.openstrawberry.activities.runtime.Tensors;
 import org.openstrawberry.activities.thoughts.EvaluationSteps;
@@ -107,7 +108,7 @@ public final class RunWorkers implements AutoCloseable {
         workflows.registerActivitiesImplementations(
                 new PromptSteps(runs),
                 new RankingSteps(runs),
-                new RunSteps(runs, server, RunReports::write),
+                new RunSteps(runs, server, new RunMeters(meters), RunReports::write),
                 new SweepSteps());
         Optional<RewardSteps> scoring =
                 roles.contains(Role.REWARDS) ? Optional.of(new RewardSteps(runs, rewards)) : Optional.empty();

@@ -1,10 +1,12 @@
 package org.openstrawberry.worker;
 
+import com.uber.m3.tally.Scope;
 import io.temporal.envconfig.ClientConfigProfile;
 import io.temporal.envconfig.LoadClientConfigProfileOptions;
 import io.temporal.serviceclient.WorkflowServiceStubsOptions;
 import java.io.IOException;
 import java.nio.file.NoSuchFileException;
+import java.util.Optional;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.openstrawberry.config.InvalidInputException;
@@ -43,8 +45,22 @@ final class ServerOptions {
      * @throws InvalidInputException if the profile or its certificates can't be read or the server doesn't answer
      */
     Strawberry connect() {
+        return connect(Optional.empty());
+    }
+
+    /**
+     * The same, with the SDK's own metrics.
+     *
+     * @param metrics where they go
+     */
+    Strawberry connect(Optional<Scope> metrics) {
         ClientConfigProfile settings = settings();
         WorkflowServiceStubsOptions connection = connection(settings);
+        if (metrics.isPresent()) {
+            connection = WorkflowServiceStubsOptions.newBuilder(connection)
+                    .setMetricsScope(metrics.get())
+                    .build();
+        }
         String target = connection.getTarget();
         if (!ADDRESS.matcher(target).matches()) {
             throw new InvalidInputException(target + ": expected HOST:PORT, such as " + DEFAULT_ADDRESS);

@@ -1,6 +1,5 @@
 package org.openstrawberry.worker;
 
-import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.temporal.client.WorkflowClient;
 import io.temporal.client.WorkflowNotFoundException;
 import java.nio.file.Path;
@@ -14,6 +13,7 @@ import org.openstrawberry.activities.rewards.Rewards;
 import org.openstrawberry.activities.run.RunSetup;
 import org.openstrawberry.activities.runtime.Tensors;
 import org.openstrawberry.activities.store.RunLock;
+import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.config.ModelSpec;
 import org.openstrawberry.model.Torch;
 import org.openstrawberry.workflows.RunResult;
@@ -26,7 +26,6 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-import reactor.core.publisher.Mono;
 
 /** Trains a policy, from the start or from where the run directory stands: in this process, or on a server. */
 @Command(
@@ -43,28 +42,39 @@ final class TrainCommand implements Callable<Integer> {
     @Option(names = "--set", paramLabel = "path=value", description = "Overrides one setting; may be repeated.")
     private List<String> sets = List.of();
 
+    @Option(names = "--log-json", description = "Write the log in the run directory as JSON lines.")
+    private boolean logJson;
+
     @Mixin
     private ServerOptions server = new ServerOptions();
+
+    @Mixin
+    private MetricsEndpoint.Address metrics = new MetricsEndpoint.Address();
 
     @Override
     public Integer call() throws Exception {
         RunPreparation run = RunPreparation.read(runFile, runDirectory, sets);
         if (server.given()) {
+            if (logJson) {
+                throw new InvalidInputException("--log-json: has no effect with --server, which keeps no log here");
+            }
+            metrics.refuse("with --server; the workers serve theirs (worker --metrics)");
             try (Strawberry temporal = server.connect()) {
                 String id = run.spec().name();
                 return StartCommand.watch(run.start(temporal, id), run, id);
             }
         }
         run.requireNoServer();
-        try (RunLock lock = RunLock.acquire(run.directory());
+        try (MetricsEndpoint endpoint = metrics.open();
+                RunLock lock = RunLock.acquire(run.directory());
                 Tensors tensors = new Tensors()) {
             ModelSpec model = run.spec().model();
             tensors.begin(() -> Torch.start(model.threads(), model.device()).close());
-            return embedded(run, tensors);
+            return embedded(run, tensors, endpoint, logJson);
         }
     }
 
-    private static int embedded(RunPreparation run, Tensors tensors) {
+    private static int embedded(RunPreparation run, Tensors tensors, MetricsEndpoint endpoint, boolean logJson) {
         Path directory = run.directory();
         RunSetup.prepare(run.spec(), directory);
         run.tellWhatIsLeftOut();
@@ -75,11 +85,11 @@ final class TrainCommand implements Callable<Integer> {
             tellOfReport(directory, RunReports.writeWhereStale(directory));
             return 0;
         }
-        RunLog.into(directory);
+        RunLog.into(directory, logJson);
         try (EmbeddedTemporal temporal = EmbeddedTemporal.start()) {
             WorkflowClient client = temporal.client();
             try (Rewards rewards = new Rewards(new LocalClassifiers(tensors));
-                    RunWorkers workers = new RunWorkers(client, new SimpleMeterRegistry(), tensors, rewards)) {
+                    RunWorkers workers = new RunWorkers(client, endpoint.meters(), tensors, rewards)) {
                 rewards.apply(run.spec().reward()); // what it lacks is said before any work
                 run.spec().evaluation().reward().ifPresent(rewards::apply);
                 workers.start();
@@ -100,8 +110,12 @@ final class TrainCommand implements Callable<Integer> {
                     "\nFinishing what is under way (an iteration, or a part of the warm-up); once more to stop at once.");
             pause(handle);
         });
-        Mono<?> left = RunWatch.paused(handle).filter(progress -> interrupted.getCount() == 0);
-        Optional<RunResult> result = RunWatch.until(handle, run.spec(), left);
+        Optional<RunResult> result = RunWatch.until(handle, run.spec(), RunWatch.paused(handle));
+        if (result.isEmpty() && interrupted.getCount() > 0) {
+            System.err.println(unhealthy(run));
+            tellOfReport(run.directory(), RunReports.write(run.directory()));
+            return Main.FAILED;
+        }
         if (result.isEmpty()) {
             System.out.println("Interrupted after a clean checkpoint in " + run.directory()
                     + ". The same command goes on from there.");
@@ -115,6 +129,14 @@ final class TrainCommand implements Callable<Integer> {
 
     private static void tellOfReport(Path directory, Optional<String> failure) {
         (failure.isPresent() ? System.err : System.out).println(RunReports.told(directory, failure));
+    }
+
+    /** Nobody else could have paused it: its server is in this process. */
+    private static String unhealthy(RunPreparation run) {
+        return "paused: the run is unhealthy (see the last warning), with a clean checkpoint in " + run.directory()
+                + ". The same command goes on all the same, with --set health.… by other bounds; ./strawberry fork "
+                + run.directory()
+                + " --at-iteration N --set path=value goes on with other settings from any iteration.";
     }
 
     private static void pause(RunHandle run) {

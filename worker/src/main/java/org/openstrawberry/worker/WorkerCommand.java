@@ -1,6 +1,5 @@
 package org.openstrawberry.worker;
 
-import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.nio.file.Path;
 import java.util.EnumSet;
 import java.util.List;
@@ -59,6 +58,9 @@ final class WorkerCommand implements Callable<Integer> {
     @Mixin
     private ServerOptions server = new ServerOptions();
 
+    @Mixin
+    private MetricsEndpoint.Address metrics = new MetricsEndpoint.Address();
+
     @Override
     public Integer call() throws Exception {
         Set<Role> chosen = EnumSet.noneOf(Role.class);
@@ -67,12 +69,13 @@ final class WorkerCommand implements Callable<Integer> {
         }
         WorkerSpec tuning = WorkerFile.read(Optional.ofNullable(file), slots, pollers);
         CountDownLatch ended = RunWatch.onInterrupt(() -> System.err.println("Finishing the steps under way."));
-        try (Strawberry temporal = server.connect();
+        try (MetricsEndpoint endpoint = metrics.open();
+                Strawberry temporal = server.connect(endpoint.temporal());
                 Tensors tensors = new Tensors();
                 Rewards rewards = new Rewards(new LocalClassifiers(tensors));
                 RunWorkers workers = new RunWorkers(
                         temporal.client(),
-                        new SimpleMeterRegistry(),
+                        endpoint.meters(),
                         tensors,
                         rewards,
                         chosen,
@@ -80,7 +83,8 @@ final class WorkerCommand implements Callable<Integer> {
                         Optional.of(temporal.address()))) {
             workers.start();
             System.out.println("Working on " + temporal.address() + " as "
-                    + chosen.toString().toLowerCase(Locale.ROOT));
+                    + chosen.toString().toLowerCase(Locale.ROOT)
+                    + endpoint.port().map(port -> ", metrics on port " + port).orElse(""));
             ended.await();
             workers.drain();
             return 0;

@@ -17,6 +17,13 @@ public record IterationMetrics(int iteration, Map<String, Double> values) {
         values = Collections.unmodifiableMap(new LinkedHashMap<>(values));
     }
 
+    /** The same with further metrics behind. */
+    IterationMetrics with(Map<String, Double> more) {
+        Map<String, Double> all = new LinkedHashMap<>(values);
+        all.putAll(more);
+        return new IterationMetrics(iteration, all);
+    }
+
     /** The metric of that name, where this iteration has it. */
     public Optional<Double> value(String name) {
         return Optional.ofNullable(values.get(name));

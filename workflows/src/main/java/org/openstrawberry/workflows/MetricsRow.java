@@ -30,6 +30,7 @@ final class MetricsRow {
         // What was sampled ahead took its time in another phase; and a service's answers come in the same one.
         boolean apart = spec.sampling().ahead() > 0 || spec.reward().remote();
         addThoughts(row, scores, apart ? thinkingSeconds(scores) : phaseSeconds.getOrDefault(OnlineDpo.GENERATE, 0.0));
+        pairs.found().ifPresent(row::putAll);
         row.put("pairs/formed", (double) pairs.formed());
         row.put("pairs/tied", (double) pairs.tied());
         row.put("pairs/identical", (double) pairs.identical());

@@ -14,9 +14,11 @@ import java.util.Optional;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
 import org.openstrawberry.config.Adjustment;
+import org.openstrawberry.config.HealthSpec.Action;
 import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.config.ReferenceSpec;
 import org.openstrawberry.config.RunSpec;
+import org.openstrawberry.workflows.Health.Diagnosis;
 import org.openstrawberry.workflows.Progress.State;
 import org.openstrawberry.workflows.TrainingInput.Carried;
 import org.openstrawberry.workflows.TrainingState.HeldOut;
@@ -160,7 +162,7 @@ public final class OnlineDpo implements TrainingWorkflow {
         List<Promise<Thoughts>> thoughts = IntStream.range(0, shards)
                 .mapToObj(shard -> Async.function(
                         Steps.thoughts(shardSummary(prompts, "thoughts", shard))::generate,
-                        new ThoughtRequest(run, prompts, shard, spec.sampling())))
+                        new ThoughtRequest(run, prompts, shard, spec.sampling(), state.parent())))
                 .toList();
         List<Promise<Scores>> scores = thoughts.stream()
                 .map(shard -> shard.thenCompose(generated -> Async.function(
@@ -191,7 +193,8 @@ public final class OnlineDpo implements TrainingWorkflow {
                 spec.optimizer(),
                 spec.until().iterations(),
                 refreshDue(pairs.iteration()),
-                state.adjusted());
+                state.adjusted(),
+                state.parent());
         return trainer.call(summary(pairs.iteration(), "DPO step"), host -> host.dpoStep(request));
     }
 
@@ -211,11 +214,14 @@ public final class OnlineDpo implements TrainingWorkflow {
     /** Decides whether the run goes on, evaluates and checkpoints where due, and only then counts the iteration. */
     private void finishIteration(List<Scores> scores, Pairs pairs, Step step) {
         int iteration = step.iteration();
-        TrainingState trained = state.after(step).spending(clock.elapsed());
-        reason = reasonToStop(trained);
+        Diagnosis health = Health.diagnose(
+                spec.health(), state, MetricsRow.of(spec, scores, pairs, step, Optional.empty(), Map.of()));
+        TrainingState trained = state.after(step).spending(clock.elapsed()).showing(health.vitals());
+        reason = reasonToStop(trained).or(() -> health.reasonToStop(spec.health()));
         boolean evaluationDue = isDue(spec.evaluation().every(), iteration) || reason.isPresent();
         Optional<Evaluation> evaluation = evaluationDue ? evaluate(iteration) : Optional.empty();
-        TrainingState evaluated = evaluation.map(trained::after).orElse(trained);
+        TrainingState measured = evaluation.map(trained::after).orElse(trained);
+        TrainingState evaluated = health.action() == Action.ROLLBACK ? measured.rolledBack(state) : measured;
         reason = reason.or(() -> Convergence.reason(spec.until(), evaluated));
         boolean best = evaluation.isPresent() && evaluated.bestIteration() == iteration;
         // Not at an evaluation that is there because the run ends: a run that is extended goes on as a longer one
@@ -228,10 +234,12 @@ public final class OnlineDpo implements TrainingWorkflow {
             checkpoint(evaluated);
         }
         double before = trained.seconds() - state.seconds();
-        IterationMetrics row = MetricsRow.of(spec, scores, pairs, step, evaluation, clock.take());
+        IterationMetrics row = MetricsRow.of(spec, scores, pairs, step, evaluation, clock.take())
+                .with(health.warnings());
         state = evaluated.spending(row.values().getOrDefault("time/iteration", before) - before);
         log(row);
         if (reason.isEmpty()) {
+            pauseAsked |= health.action() == Action.PAUSE;
             holdWhilePaused();
             continueAsNewWhenLong();
         }
@@ -296,7 +304,8 @@ public final class OnlineDpo implements TrainingWorkflow {
         awaitAhead();
         clock.enter("export");
         int last = state.iteration();
-        Export export = trainer.call(summary(last, "policy"), host -> host.export(run, last));
+        int standing = state.standsAt();
+        Export export = trainer.call(summary(last, "policy"), host -> host.export(run, standing));
         RunResult result = new RunResult(last, reason.orElseThrow(), export.path(), export.sha256());
         Steps.log().finish(run, result);
         Workflow.await(Workflow::isEveryHandlerFinished);
@@ -457,7 +466,11 @@ public final class OnlineDpo implements TrainingWorkflow {
         return "iteration " + iteration + " · " + what;
     }
 
+    /** A run that was rolled back stands at the best iteration, which has a checkpoint. */
     private void checkpoint(TrainingState at) {
+        if (at.parent().isPresent()) {
+            return;
+        }
         int iteration = at.iteration();
         trainer.run(summary(iteration, "checkpoint"), host -> host.checkpoint(run, iteration, at.bestIteration()));
     }

@@ -3,6 +3,7 @@ package org.openstrawberry.workflows;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import org.openstrawberry.workflows.Health.Vitals;
 import org.openstrawberry.workflows.steps.Evaluation;
 import org.openstrawberry.workflows.steps.Step;
 
@@ -18,6 +19,8 @@ import org.openstrawberry.workflows.steps.Step;
  * @param seconds time spent in iterations so far
  * @param adjusted settings changed since the start, dotted key to value
  * @param expected settings that change at the beginning of the next iteration
+ * @param vitals what the checks of health compare with; empty where nothing was checked
+ * @param parent the iteration whose state the next one starts from, where the run was rolled back; empty: this one's
  */
 public record TrainingState(
         int warmUpSteps,
@@ -27,7 +30,9 @@ public record TrainingState(
         Optional<HeldOut> heldOut,
         double seconds,
         Map<String, Object> adjusted,
-        Optional<Map<String, Object>> expected) {
+        Optional<Map<String, Object>> expected,
+        Optional<Vitals> vitals,
+        Optional<Integer> parent) {
     /** Weight of the newest loss in the smoothed one. */
     static final double LOSS_SMOOTHING = 0.1;
 
@@ -43,12 +48,22 @@ public record TrainingState(
     /** A run of which nothing is done. */
     public static TrainingState fresh() {
         return new TrainingState(
-                0, 0, Optional.empty(), Optional.empty(), Optional.empty(), 0, Map.of(), Optional.empty());
+                0,
+                0,
+                Optional.empty(),
+                Optional.empty(),
+                Optional.empty(),
+                0,
+                Map.of(),
+                Optional.empty(),
+                Optional.empty(),
+                Optional.empty());
     }
 
     /** The same with another count of supervised steps. */
     public TrainingState withWarmUpSteps(int steps) {
-        return new TrainingState(steps, iteration, smoothedLoss, kl, heldOut, seconds, adjusted, expected);
+        return new TrainingState(
+                steps, iteration, smoothedLoss, kl, heldOut, seconds, adjusted, expected, vitals, parent);
     }
 
     TrainingState after(Step step) {
@@ -64,7 +79,9 @@ public record TrainingState(
                 heldOut,
                 seconds,
                 adjusted,
-                expected);
+                expected,
+                vitals,
+                Optional.empty());
     }
 
     TrainingState after(Evaluation evaluation) {
@@ -75,24 +92,74 @@ public record TrainingState(
                         : new HeldOut(at, value, before.best(), before.bestIteration(), before.withoutBest() + 1))
                 .orElse(new HeldOut(at, value, value, at, 0));
         return new TrainingState(
-                warmUpSteps, iteration, smoothedLoss, kl, Optional.of(next), seconds, adjusted, expected);
+                warmUpSteps,
+                iteration,
+                smoothedLoss,
+                kl,
+                Optional.of(next),
+                seconds,
+                adjusted,
+                expected,
+                vitals,
+                parent);
     }
 
     /** The same with further settings changed. */
     public TrainingState adjusting(Map<String, Object> changes) {
         Map<String, Object> all = new TreeMap<>(adjusted);
         all.putAll(changes);
-        return new TrainingState(warmUpSteps, iteration, smoothedLoss, kl, heldOut, seconds, all, Optional.empty());
+        return new TrainingState(
+                warmUpSteps, iteration, smoothedLoss, kl, heldOut, seconds, all, Optional.empty(), vitals, parent);
     }
 
     /** The same with settings that change at the beginning of the next iteration, instead of others. */
     public TrainingState expecting(Map<String, Object> changes) {
         Optional<Map<String, Object>> some = Optional.of(changes).filter(all -> !all.isEmpty());
-        return new TrainingState(warmUpSteps, iteration, smoothedLoss, kl, heldOut, seconds, adjusted, some);
+        return new TrainingState(
+                warmUpSteps, iteration, smoothedLoss, kl, heldOut, seconds, adjusted, some, vitals, parent);
     }
 
     TrainingState spending(double more) {
-        return new TrainingState(warmUpSteps, iteration, smoothedLoss, kl, heldOut, seconds + more, adjusted, expected);
+        return new TrainingState(
+                warmUpSteps, iteration, smoothedLoss, kl, heldOut, seconds + more, adjusted, expected, vitals, parent);
+    }
+
+    TrainingState showing(Optional<Vitals> found) {
+        return new TrainingState(
+                warmUpSteps, iteration, smoothedLoss, kl, heldOut, seconds, adjusted, expected, found, parent);
+    }
+
+    /**
+     * This iteration counted, but what it learnt given up: the next one starts from the best state of before, and what was
+     * measured of this one is no measure of the run.
+     *
+     * @param before the state before this iteration
+     */
+    TrainingState rolledBack(TrainingState before) {
+        Optional<HeldOut> measured = heldOut.equals(before.heldOut)
+                ? heldOut
+                : before.heldOut.map(known -> new HeldOut(
+                        known.iteration(),
+                        known.value(),
+                        known.best(),
+                        known.bestIteration(),
+                        known.withoutBest() + 1));
+        return new TrainingState(
+                warmUpSteps,
+                iteration,
+                before.smoothedLoss,
+                before.kl,
+                measured,
+                seconds,
+                adjusted,
+                expected,
+                vitals,
+                Optional.of(before.bestIteration()));
+    }
+
+    /** The iteration whose state the next one starts from. */
+    int standsAt() {
+        return parent.orElse(iteration);
     }
 
     /** The iteration of the best held-out result; 0 where nothing was measured. */

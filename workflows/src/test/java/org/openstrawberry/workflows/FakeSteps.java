@@ -50,6 +50,8 @@ final class FakeSteps
     private final ConcurrentLinkedQueue<String> callsByRun = new ConcurrentLinkedQueue<>();
     private final Map<String, TrainingState> states = new ConcurrentHashMap<>();
     private volatile IntToDoubleFunction heldOut = iteration -> 0.5;
+    private volatile IntToDoubleFunction kl = iteration -> 0;
+    private final Map<Integer, Integer> parents = new ConcurrentHashMap<>();
     private final Map<String, RunResult> ended = new ConcurrentHashMap<>();
     private final ConcurrentLinkedQueue<Double> betas = new ConcurrentLinkedQueue<>();
     private final ConcurrentLinkedQueue<String> temperatures = new ConcurrentLinkedQueue<>();
@@ -96,6 +98,16 @@ final class FakeSteps
     /** What evaluations find, by iteration. */
     void heldOut(IntToDoubleFunction results) {
         heldOut = results;
+    }
+
+    /** What steps find of the policy's distance, by iteration. */
+    void kl(IntToDoubleFunction results) {
+        kl = results;
+    }
+
+    /** By iteration, the one whose state its step started from, where that is not the one before. */
+    Map<Integer, Integer> parents() {
+        return parents;
     }
 
     void failOnce(String call) {
@@ -180,7 +192,7 @@ final class FakeSteps
     @Override
     public Pairs rankAndPair(RankingRequest request) {
         note(request.run(), "pair " + request.prompts().iteration());
-        return new Pairs(request.prompts().iteration(), FILE, 2, 0, 0, 0, 0, 0, 0);
+        return new Pairs(request.prompts().iteration(), FILE, 2, 0, 0, 0, 0, 0, 0, Optional.empty());
     }
 
     @Override
@@ -198,8 +210,15 @@ final class FakeSteps
     public Step dpoStep(StepRequest request) {
         note(request.run(), "step " + request.pairs().iteration());
         betas.add(request.dpo().beta());
+        request.parent().ifPresent(parent -> parents.put(request.pairs().iteration(), parent));
+        double found = kl.applyAsDouble(request.pairs().iteration());
         return new Step(
-                request.pairs().iteration(), FILE, true, Map.of("loss", 0.7, "objective/kl", 0.0), Optional.empty(), 0);
+                request.pairs().iteration(),
+                FILE,
+                true,
+                Map.of("loss", 0.7, "objective/kl", found),
+                Optional.empty(),
+                0);
     }
 
     @Override

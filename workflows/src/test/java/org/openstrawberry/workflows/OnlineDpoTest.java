@@ -179,6 +179,74 @@ class OnlineDpoTest {
     }
 
     @Test
+    void aWarningStandsInTheRowOfItsIterationAndTheRunGoesOn() {
+        steps.kl(iteration -> iteration == 2 ? 99 : 0);
+
+        RunHandle run = start("until.iterations=3");
+
+        assertThat(run.result().block()).extracting(RunResult::reason).isEqualTo("3 iterations done");
+        assertThat(run.history(0))
+                .extracting(row -> row.value("health/kl").orElse(0.0))
+                .containsExactly(0.0, 99.0, 0.0);
+    }
+
+    @Test
+    void anUnhealthyRunPausesBehindACheckpointWhereThatIsAskedFor() {
+        steps.kl(iteration -> iteration >= 2 ? 99 : 0);
+        RunHandle run = start("until.iterations=4", "health.on-unhealthy=pause");
+
+        awaitState(run, State.PAUSED);
+        assertThat(steps.calls()).contains("record 2", "checkpoint 2").doesNotContain("sample 3");
+
+        run.resume();
+        assertThat(run.result().block()).extracting(RunResult::iteration).isEqualTo(4);
+    }
+
+    @Test
+    void anUnhealthyRunStopsWhereThatIsAskedFor() {
+        steps.kl(iteration -> iteration == 2 ? 99 : 0);
+
+        RunResult result =
+                start("until.iterations=4", "health.on-unhealthy=stop").result().block();
+
+        assertThat(result)
+                .isEqualTo(new RunResult(
+                        2,
+                        "unhealthy: the policy is 99.0 nats from the reference, above health.kl-above 20.0",
+                        "policy",
+                        "sha"));
+    }
+
+    /** The best by evaluation is 2; the unhealthy one would be better still, but does not count. */
+    @Test
+    void anUnhealthyIterationIsFollowedByOneFromTheBestState() {
+        steps.kl(iteration -> iteration == 4 ? 99 : 0);
+        steps.heldOut(iteration -> Map.of(0, 0.1, 2, 0.5, 4, 0.9).getOrDefault(iteration, 0.3));
+
+        RunHandle run = start(
+                "until.iterations=6", "evaluation.every=2", "checkpoints.every=100", "health.on-unhealthy=rollback");
+
+        assertThat(run.result().block()).extracting(RunResult::iteration).isEqualTo(6);
+        assertThat(steps.parents()).containsExactly(Map.entry(5, 2));
+        assertThat(steps.calls())
+                .contains("checkpoint 2", "record 4", "sample 5", "export 6")
+                .doesNotContain("checkpoint 4");
+    }
+
+    @Test
+    void aRunThatEndsUnhealthyExportsWhatItWasRolledBackTo() {
+        steps.kl(iteration -> iteration == 3 ? 99 : 0);
+        steps.heldOut(iteration -> iteration == 2 ? 0.5 : 0.1);
+
+        RunResult result = start("until.iterations=3", "evaluation.every=2", "health.on-unhealthy=rollback")
+                .result()
+                .block();
+
+        assertThat(result).extracting(RunResult::iteration).isEqualTo(3);
+        assertThat(steps.calls()).contains("export 2");
+    }
+
+    @Test
     void anAdjustmentTakesEffectAtTheNextIterationAndIsStored() {
         RunHandle run = start("until.iterations=3");
         steps.during("generate 1/0", () -> run.adjust(Map.of("dpo.beta", 0.5)));

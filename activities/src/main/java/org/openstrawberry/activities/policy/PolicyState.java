@@ -22,6 +22,7 @@ import org.openstrawberry.model.pretrained.Weights;
 import org.openstrawberry.model.training.DpoStep;
 import org.openstrawberry.model.training.DpoTrainer;
 import org.openstrawberry.model.training.LogProbs;
+import org.openstrawberry.model.training.NotFiniteException;
 import org.openstrawberry.model.training.Optimizer;
 import org.openstrawberry.model.training.PreferenceObjective;
 import org.openstrawberry.model.training.PreferencePair;
@@ -209,12 +210,15 @@ public final class PolicyState implements AutoCloseable {
     }
 
     /**
-     * The step of the next iteration, or its steps. The policy changes; the iteration is then this state's.
+     * The step of an iteration, or its steps. The policy changes; the iteration is then this state's.
      *
+     * @param number of the iteration: the next one's, or a later one's after a rollback
      * @param batches indices of pairs by optimiser step
      * @return what each of them found
+     * @throws NotFiniteException if a gradient or the weights are no longer finite; the state is then torn
      */
     List<DpoStep> step(
+            int number,
             List<PreferencePair> pairs,
             List<List<Integer>> batches,
             DpoSpec dpo,
@@ -240,20 +244,20 @@ public final class PolicyState implements AutoCloseable {
                     spec.microBatchTokens()));
         }
         if (!policy.trained().areFinite()) {
-            throw new ArithmeticException("the weights are no longer finite after the step of iteration "
-                    + (iteration + 1) + "; the learning rate may be too high");
+            throw new NotFiniteException("the weights are no longer finite after the step of iteration " + number
+                    + "; the learning rate may be too high");
         }
         if (referenceIs.equals(CheckpointInfo.SAME_AS_POLICY)) {
             referenceIs = refreshedAt == 0 ? CheckpointInfo.FIRST : CheckpointInfo.OWN_FILE;
         }
-        iteration++;
+        iteration = number;
         torn = false;
         return steps;
     }
 
-    /** An iteration that had nothing to learn from. */
-    void skip() {
-        iteration++;
+    /** An iteration of that number that had nothing to learn from. */
+    void skip(int number) {
+        iteration = number;
     }
 
     /** Brings the reference closer to the policy; does nothing where this iteration's refresh is done already. */

@@ -21,10 +21,12 @@ import org.openstrawberry.config.ReferenceSpec;
 import org.openstrawberry.config.RunSpec;
 import org.openstrawberry.model.Torch;
 import org.openstrawberry.model.training.DpoStep;
+import org.openstrawberry.model.training.NotFiniteException;
 import org.openstrawberry.model.training.PairLogProbs;
 import org.openstrawberry.model.training.PreferencePair;
 import org.openstrawberry.model.transformer.Decoder;
 import org.openstrawberry.model.transformer.WritingWeights;
+import org.openstrawberry.workflows.Health;
 import org.openstrawberry.workflows.TrainingState;
 import org.openstrawberry.workflows.TrainingState.HeldOut;
 import org.openstrawberry.workflows.steps.ArtifactRef;
@@ -56,14 +58,14 @@ public final class PolicyStates implements AutoCloseable {
         lastUse.put(run.directory(), System.nanoTime());
         forgetUnused();
         PolicyState state = states.get(run.directory());
-        if (state == null || state.torn() || state.iteration() > iteration) {
+        if (state == null || state.torn() || !StepChain.leads(run, state.iteration(), iteration)) {
             drop(run);
             state = load(run, iteration);
             states.put(run.directory(), state);
         }
         Torch.useThreads(run.spec().model().threads());
-        while (state.iteration() < iteration) {
-            replay(run, state);
+        for (int step : StepChain.between(run, state.iteration(), iteration)) {
+            replay(run, state, step);
         }
         return state;
     }
@@ -93,31 +95,46 @@ public final class PolicyStates implements AutoCloseable {
         ArtifactRef pairs = request.pairs().artifact();
         DpoSpec dpo = request.dpo().at(iteration, request.totalIterations());
         OptimizerSpec optimizer = request.optimizer();
-        PolicyState state = at(run, iteration - 1);
-        recordedRefresh(run, iteration - 1).ifPresent(state::refresh);
-        state.keepForWriting();
+        int parent = request.parent().orElse(iteration - 1);
         Optional<Integer> sampledBy = run.spec().sampling().sampledBy(iteration);
         List<PairLine> lines = Json.readLines(run.store().verified(pairs), PairLine.class);
         List<PreferencePair> preferences = preferences(lines);
+        StepFile skipped = new StepFile(
+                iteration,
+                false,
+                pairs.sha256(),
+                sampledBy,
+                learningRate,
+                dpo,
+                optimizer,
+                request.refresh(),
+                request.adjusted(),
+                Optional.empty(),
+                Optional.empty(),
+                Map.of(),
+                request.parent(),
+                Optional.empty());
+        PolicyState state = refreshedAt(run, parent);
+        state.keepForWriting();
         if (preferences.isEmpty()) {
-            state.skip();
-            return new StepFile(
-                    iteration,
-                    false,
-                    pairs.sha256(),
-                    sampledBy,
-                    learningRate,
-                    dpo,
-                    optimizer,
-                    request.refresh(),
-                    request.adjusted(),
-                    Optional.empty(),
-                    Optional.empty(),
-                    Map.of());
+            state.skip(iteration);
+            return skipped;
         }
         List<List<Integer>> batches =
                 MiniBatches.plan(preferences.size(), optimizer, run.spec().seed(), iteration);
-        List<DpoStep> steps = state.step(preferences, batches, dpo, optimizer, learningRate);
+        List<DpoStep> steps;
+        try {
+            steps = state.step(iteration, preferences, batches, dpo, optimizer, learningRate);
+        } catch (NotFiniteException e) {
+            if (run.spec().health().isEmpty()) {
+                throw e;
+            }
+            // Some of the iteration's steps may have been taken: what was before them is rebuilt.
+            log.warn("iteration {}: the step is refused", iteration, e);
+            drop(run);
+            refreshedAt(run, parent).skip(iteration);
+            return skipped.refused(String.valueOf(e.getMessage()), Map.of(Health.Check.NON_FINITE.metric(), 1.0));
+        }
         DpoStep step = MiniBatches.firstEpoch(steps, batches, preferences.size());
         Map<String, Double> metrics = metrics(step, dpo.beta(), learningRate);
         metrics.putAll(SamplerGap.of(lines, step.tokens()));
@@ -136,7 +153,16 @@ public final class PolicyStates implements AutoCloseable {
                 request.adjusted(),
                 Optional.of(batches).filter(all -> all.size() > 1),
                 Optional.of(step.logProbs()),
-                metrics);
+                metrics,
+                request.parent(),
+                Optional.empty());
+    }
+
+    /** The state after an iteration, with the refresh that its evaluation may have brought. */
+    private PolicyState refreshedAt(Run run, int iteration) {
+        PolicyState state = at(run, iteration);
+        recordedRefresh(run, iteration).ifPresent(state::refresh);
+        return state;
     }
 
     /** Forgets what is in memory. */
@@ -170,8 +196,7 @@ public final class PolicyStates implements AutoCloseable {
 
     private static PolicyState load(Run run, int iteration) {
         Checkpoints checkpoints = new Checkpoints(run.directory());
-        int from = checkpoints
-                .newestWhole(iteration)
+        int from = StepChain.newestWhole(run, checkpoints, iteration)
                 .orElseThrow(() -> new IllegalStateException(
                         run.directory() + ": no whole checkpoint at or before iteration " + iteration));
         String checkpoint = RunLayout.checkpoint(from);
@@ -180,8 +205,7 @@ public final class PolicyStates implements AutoCloseable {
         return PolicyState.load(run, checkpoints, checkpoint, RunLayout.checkpoint(0), info);
     }
 
-    private static void replay(Run run, PolicyState state) {
-        int iteration = state.iteration() + 1;
+    private static void replay(Run run, PolicyState state, int iteration) {
         String stepPath = RunLayout.step(iteration);
         ArtifactRef pairs = whole(run, RunLayout.pairs(iteration));
         StepFile step = Json.read(run.store().verified(whole(run, stepPath)), StepFile.class);
@@ -196,9 +220,9 @@ public final class PolicyStates implements AutoCloseable {
             List<List<Integer>> batches = step.batches()
                     .orElseGet(() -> List.of(
                             IntStream.range(0, preferences.size()).boxed().toList()));
-            state.step(preferences, batches, step.dpo(), step.optimizer(), step.learningRate());
+            state.step(iteration, preferences, batches, step.dpo(), step.optimizer(), step.learningRate());
         } else {
-            state.skip();
+            state.skip(iteration);
         }
         step.refresh().or(() -> recordedRefresh(run, iteration)).ifPresent(state::refresh);
     }

@@ -26,8 +26,7 @@ public record WeightsOrigin(int iteration, int checkpoint, Map<String, String> f
      */
     public static WeightsOrigin of(Run run, int iteration) {
         Checkpoints checkpoints = new Checkpoints(run.directory());
-        int from = checkpoints
-                .newestWhole(iteration)
+        int from = StepChain.newestWhole(run, checkpoints, iteration)
                 .orElseThrow(() -> new DamagedArtifactException(run.directory().resolve(RunLayout.CHECKPOINTS)
                         + ": found no whole checkpoint, expected one at or before iteration " + iteration));
         String checkpoint = RunLayout.checkpoint(from);
@@ -43,7 +42,7 @@ public record WeightsOrigin(int iteration, int checkpoint, Map<String, String> f
                     hash);
         });
         Map<String, String> steps = new LinkedHashMap<>();
-        for (int step = from + 1; step <= iteration; step++) {
+        for (int step : StepChain.between(run, from, iteration)) {
             for (String path : List.of(RunLayout.pairs(step), RunLayout.step(step))) {
                 steps.put(path, run.store().require(path).sha256());
             }

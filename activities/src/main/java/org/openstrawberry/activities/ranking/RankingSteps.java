@@ -1,5 +1,6 @@
 package org.openstrawberry.activities.ranking;
 
+import java.nio.IntBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -60,7 +61,8 @@ public final class RankingSteps implements RankingActivities {
                 pairing.skippedPrompts,
                 pairing.duplicates,
                 pairing.belowMargin,
-                pairing.formed.size() - kept.size());
+                pairing.formed.size() - kept.size(),
+                Optional.of(pairing.found()));
     }
 
     private static Pairing pair(Run run, RankingRequest request) {
@@ -90,6 +92,8 @@ public final class RankingSteps implements RankingActivities {
                         .forEach(line -> steps.computeIfAbsent(line.prompt(), any -> new ArrayList<>())
                                 .add(line));
             }
+            scored.values().forEach(pairing::sawScores);
+            thoughts.values().forEach(pairing::sawThoughts);
             thoughts.forEach((number, branches) -> {
                 PromptLine prompt = prompts.get(number);
                 if (prompt == null) {
@@ -126,11 +130,42 @@ public final class RankingSteps implements RankingActivities {
         private int skippedPrompts;
         private int duplicates;
         private int belowMargin;
+        private final List<Double> rewards = new ArrayList<>();
+        private final List<Double> distinct = new ArrayList<>();
 
         Pairing(PairsSpec spec, Optional<TreeSpec> tree, long seed) {
             this.spec = spec;
             this.tree = tree;
             this.seed = seed;
+        }
+
+        void sawScores(List<Scored> scored) {
+            scored.forEach(score -> rewards.add(score.reward()));
+        }
+
+        void sawThoughts(List<ThoughtLine> branches) {
+            long texts = branches.stream()
+                    .map(line -> IntBuffer.wrap(line.ids()))
+                    .distinct()
+                    .count();
+            distinct.add((double) texts / branches.size());
+        }
+
+        /** What health is judged by: how much the thoughts differ, and their rewards. */
+        Map<String, Double> found() {
+            Map<String, Double> found = new LinkedHashMap<>();
+            double mean = mean(rewards);
+            found.put(
+                    "objective/scores_std",
+                    Math.sqrt(mean(rewards.stream()
+                            .map(reward -> (reward - mean) * (reward - mean))
+                            .toList())));
+            found.put("thoughts/distinct", mean(distinct));
+            return found;
+        }
+
+        private static double mean(List<Double> values) {
+            return values.stream().mapToDouble(Double::doubleValue).average().orElse(0);
         }
 
         List<PairLine> kept() {

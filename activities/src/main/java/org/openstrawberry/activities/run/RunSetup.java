@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.IntSupplier;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.openstrawberry.activities.data.PromptData;
 import org.openstrawberry.activities.policy.Adapters;
@@ -34,8 +35,8 @@ import org.openstrawberry.workflows.RunResult;
 
 /** Checks what a run is started with, before any work, and writes it into the run directory. */
 public final class RunSetup {
-    /** The one setting that may change: a finished run can be extended. */
-    private static final String EXTENSIBLE = "until.iterations";
+    /** What may change: a finished run can be extended, and one that was found unhealthy can be judged otherwise. */
+    private static final Pattern CHANGEABLE = Pattern.compile("until\\.iterations|health(\\..*)?");
 
     private RunSetup() {}
 
@@ -84,10 +85,13 @@ public final class RunSetup {
     /**
      * Checks the inputs of a run that has no directory yet.
      *
+     * @return the run, of which nothing is stored
      * @throws InvalidInputException naming what is wrong
      */
-    public static void check(RunSpec spec) {
-        checkInputs(new Run(Path.of(""), spec));
+    public static Run check(RunSpec spec) {
+        Run run = new Run(Path.of(""), spec);
+        checkInputs(run);
+        return run;
     }
 
     static void writeRunFile(String text, Path directory) throws IOException {
@@ -263,7 +267,7 @@ public final class RunSetup {
     private static List<Difference> checkSame(RunSpec spec, Path directory, Path runFile) {
         List<Difference> differences = RunFile.differences(spec, RunFile.read(runFile, List.of()), directory);
         List<String> refused = differences.stream()
-                .filter(difference -> !difference.key().equals(EXTENSIBLE))
+                .filter(difference -> !CHANGEABLE.matcher(difference.key()).matches())
                 .map(difference -> difference.key() + ": here " + difference.here() + ", there " + difference.there())
                 .toList();
         if (!refused.isEmpty()) {

@@ -9,15 +9,19 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.openstrawberry.activities.policy.Checkpoints;
+import org.openstrawberry.activities.policy.StepChain;
+import org.openstrawberry.activities.runtime.RunMeters;
 import org.openstrawberry.activities.store.ArtifactStore;
 import org.openstrawberry.activities.store.DurableFiles;
 import org.openstrawberry.activities.store.EventLog;
 import org.openstrawberry.activities.store.Json;
 import org.openstrawberry.activities.store.MetricsLog;
 import org.openstrawberry.activities.store.RunLayout;
+import org.openstrawberry.activities.store.TensorBoardLog;
 import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.config.RunSpec;
 import org.openstrawberry.workflows.IterationMetrics;
@@ -30,15 +34,19 @@ import org.openstrawberry.workflows.steps.RunRef;
 public final class RunSteps implements RunActivities {
     private final Runs runs;
     private final Optional<String> server;
+    private final RunMeters meters;
     private final Consumer<Path> ended;
+    private final Map<Path, TensorBoardLog> tensorBoards = new ConcurrentHashMap<>();
 
     /**
      * @param server the Temporal server that the worker serves; empty where it is in this process
+     * @param meters show what is recorded
      * @param ended told of the directory of each run that has ended, its result being written; must not throw
      */
-    public RunSteps(Runs runs, Optional<String> server, Consumer<Path> ended) {
+    public RunSteps(Runs runs, Optional<String> server, RunMeters meters, Consumer<Path> ended) {
         this.runs = runs;
         this.server = server;
+        this.meters = meters;
         this.ended = ended;
     }
 
@@ -53,7 +61,7 @@ public final class RunSteps implements RunActivities {
         // The next thoughts may be by the policy before the last step: what is there must lead to that one too.
         int ahead = run.spec().sampling().ahead();
         Optional<Integer> checkpoint = checkpoints.newestWhole(Math.max(0, last - ahead));
-        int standing = replayable(run.store(), checkpoint, last);
+        int standing = replayable(run.store(), checkpoints, done, ahead);
         Fork.lineage(run.directory())
                 .filter(fork -> checkpoint.isEmpty() || standing < fork.iteration())
                 .ifPresent(fork -> {
@@ -67,6 +75,7 @@ public final class RunSteps implements RunActivities {
                         .limit(standing + 1L)
                         .map(IterationRecord::metrics)
                         .toList());
+        mendTensorBoard(run, standing);
         TrainingState state =
                 done.isEmpty() ? TrainingState.fresh() : done.get(standing).state();
         new EventLog(run.directory()).opened(state.iteration());
@@ -109,9 +118,37 @@ public final class RunSteps implements RunActivities {
         Run run = runs.open(ref);
         String path = RunLayout.iterationRecord(metrics.iteration());
         run.store().once(path, Json.object(new IterationRecord(metrics, state)));
-        new MetricsLog(run.directory())
-                .append(Json.read(run.store().resolve(path), IterationRecord.class)
-                        .metrics());
+        IterationMetrics recorded =
+                Json.read(run.store().resolve(path), IterationRecord.class).metrics();
+        new MetricsLog(run.directory()).append(recorded);
+        meters.show(ref.id(), recorded);
+        if (!tensorBoard(run).append(event(run, recorded))) {
+            // Another process wrote to it, or this one has just begun.
+            mendTensorBoard(run, recorded.iteration());
+        }
+    }
+
+    private TensorBoardLog tensorBoard(Run run) {
+        return tensorBoards.computeIfAbsent(run.directory(), TensorBoardLog::new);
+    }
+
+    private void mendTensorBoard(Run run, int last) {
+        tensorBoard(run)
+                .mend(unbroken(run.store()).stream()
+                        .limit(last + 1L)
+                        .map(record -> event(run, record.metrics()))
+                        .toList());
+    }
+
+    /** As of when the iteration was recorded, so that a file that is written anew says the same. */
+    private static TensorBoardLog.Event event(Run run, IterationMetrics row) {
+        Path record = run.store().resolve(RunLayout.iterationRecord(row.iteration()));
+        try {
+            return new TensorBoardLog.Event(
+                    row, Files.getLastModifiedTime(record).toMillis() / 1000.0);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     @Override
@@ -137,13 +174,16 @@ public final class RunSteps implements RunActivities {
         }
     }
 
-    /** The last iteration that a checkpoint and the whole steps after it lead to. */
-    private static int replayable(ArtifactStore store, Optional<Integer> checkpoint, int last) {
-        int from = checkpoint.orElse(0);
-        for (int iteration = from + 1; iteration <= last; iteration++) {
-            if (!store.isWhole(RunLayout.step(iteration)) || !store.isWhole(RunLayout.pairs(iteration))) {
-                return iteration - 1;
-            }
+    /** The last iteration from whose end the run can go on: by a checkpoint and the whole steps after it. */
+    private static int replayable(ArtifactStore store, Checkpoints checkpoints, List<IterationRecord> done, int ahead) {
+        int last = Math.max(0, done.size() - 1);
+        while (last > 0
+                && !(StepChain.isWhole(
+                                store,
+                                checkpoints,
+                                done.get(last).state().parent().orElse(last))
+                        && StepChain.isWhole(store, checkpoints, Math.max(0, last - ahead)))) {
+            last--;
         }
         return last;
     }

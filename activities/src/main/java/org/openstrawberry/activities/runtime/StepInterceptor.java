@@ -26,6 +26,7 @@ import org.openstrawberry.workflows.steps.PromptActivities.PromptRequest;
 import org.openstrawberry.workflows.steps.RankingActivities.RankingRequest;
 import org.openstrawberry.workflows.steps.RewardActivities.ScoreRequest;
 import org.openstrawberry.workflows.steps.RunRef;
+import org.openstrawberry.workflows.steps.TaskQueues;
 import org.openstrawberry.workflows.steps.ThoughtActivities.ThoughtRequest;
 import org.openstrawberry.workflows.steps.TrainerActivities.StepRequest;
 import org.slf4j.Logger;
@@ -73,6 +74,7 @@ public final class StepInterceptor extends WorkerInterceptorBase implements Auto
         private String step = "";
         private int attempt;
         private String taskQueue = "";
+        private String run = "";
         private Runnable heartbeat = () -> {};
 
         Surrounded(ActivityInboundCallsInterceptor next) {
@@ -84,6 +86,7 @@ public final class StepInterceptor extends WorkerInterceptorBase implements Auto
             step = context.getInfo().getActivityType().toLowerCase(Locale.ROOT);
             attempt = context.getInfo().getAttempt();
             taskQueue = context.getInfo().getActivityTaskQueue();
+            run = context.getInfo().getWorkflowId();
             if (!context.getInfo().isLocal()) {
                 heartbeat = () -> heartbeat(context);
             }
@@ -97,23 +100,23 @@ public final class StepInterceptor extends WorkerInterceptorBase implements Auto
             }
             Optional<EventLog> events = events(input);
             if (attempt > 1) {
-                events.ifPresent(run -> run.again(step, attempt));
+                events.ifPresent(log -> log.again(step, attempt));
             }
             ScheduledFuture<?> beating = heartbeats.scheduleWithFixedDelay(
                     heartbeat, HEARTBEAT.toMillis(), HEARTBEAT.toMillis(), TimeUnit.MILLISECONDS);
             long start = System.nanoTime();
-            try {
+            try (LogContext context = LogContext.of(run, step, input.getArguments())) {
                 ActivityOutput output = super.execute(input);
                 if (step.equals(LEASE)) {
                     events.ifPresent(EventLog::leased);
                 }
                 return output;
             } catch (RuntimeException e) {
-                events.ifPresent(run -> run.failed(step, attempt, e));
+                events.ifPresent(log -> log.failed(step, attempt, e));
                 throw translated(e);
             } finally {
                 beating.cancel(false);
-                meters.timer("strawberry.phase.seconds", "phase", step)
+                meters.timer("strawberry.phase.seconds", "phase", step, "run", run, "role", role(taskQueue))
                         .record(System.nanoTime() - start, TimeUnit.NANOSECONDS);
             }
         }
@@ -121,21 +124,29 @@ public final class StepInterceptor extends WorkerInterceptorBase implements Auto
         /** Of the run that the step belongs to, which each of them has as its argument or in its request. */
         private Optional<EventLog> events(ActivityInput input) {
             Object argument = input.getArguments().length == 0 ? "" : input.getArguments()[0];
-            Optional<RunRef> run = Optional.empty();
-            if (argument instanceof RunRef ref) {
-                run = Optional.of(ref);
+            Optional<RunRef> ref = Optional.empty();
+            if (argument instanceof RunRef own) {
+                ref = Optional.of(own);
             } else if (argument instanceof PromptRequest request) {
-                run = Optional.of(request.run());
+                ref = Optional.of(request.run());
             } else if (argument instanceof ThoughtRequest request) {
-                run = Optional.of(request.run());
+                ref = Optional.of(request.run());
             } else if (argument instanceof ScoreRequest request) {
-                run = Optional.of(request.run());
+                ref = Optional.of(request.run());
             } else if (argument instanceof RankingRequest request) {
-                run = Optional.of(request.run());
+                ref = Optional.of(request.run());
             } else if (argument instanceof StepRequest request) {
-                run = Optional.of(request.run());
+                ref = Optional.of(request.run());
             }
-            return run.map(ref -> new EventLog(Path.of(ref.directory())));
+            return ref.map(known -> new EventLog(Path.of(known.directory())));
+        }
+
+        /** A process's own task queue is named after its role. */
+        private static String role(String taskQueue) {
+            if (taskQueue.equals(TaskQueues.RUNS)) {
+                return "runs";
+            }
+            return taskQueue.startsWith(TaskQueues.TRAINER) ? TaskQueues.TRAINER : taskQueue;
         }
 
         private RuntimeException translated(RuntimeException e) {

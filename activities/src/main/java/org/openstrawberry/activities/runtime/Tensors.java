@@ -1,9 +1,12 @@
 package org.openstrawberry.activities.runtime;
 
+import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.LongAdder;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.MDC;
 import reactor.core.publisher.Mono;
 import reactor.core.scheduler.Scheduler;
 import reactor.core.scheduler.Schedulers;
@@ -25,9 +28,11 @@ public final class Tensors implements AutoCloseable {
 
     /** Runs work on the tensor thread once subscribed to. */
     public <T> Mono<T> mono(Callable<T> work) {
+        Map<String, String> context =
+                Optional.ofNullable(MDC.getCopyOfContextMap()).orElse(Map.of());
         return Mono.fromCallable(() -> {
                     long start = System.nanoTime();
-                    try {
+                    try (LogContext same = LogContext.of(context)) {
                         return work.call();
                     } finally {
                         busy.add(System.nanoTime() - start);

@@ -16,6 +16,8 @@ public final class RunLayout {
     public static final String CHANGES = "changes.jsonl";
     /** One row an iteration. */
     public static final String METRICS = "metrics.jsonl";
+    /** The same for TensorBoard. */
+    public static final String TENSORBOARD = "tensorboard";
     /** How the run ended. */
     public static final String RESULT = "result.json";
     /** What happened to the run: restarts and failed attempts. */

@@ -15,6 +15,7 @@ import org.openstrawberry.activities.lines.ThoughtLine;
 import org.openstrawberry.activities.policy.PolicyState;
 import org.openstrawberry.activities.policy.PolicyStates;
 import org.openstrawberry.activities.policy.Settings;
+import org.openstrawberry.activities.policy.StepChain;
 import org.openstrawberry.activities.policy.WeightsOrigin;
 import org.openstrawberry.activities.run.Fork;
 import org.openstrawberry.activities.run.IterationRecord;
@@ -73,7 +74,7 @@ public final class ThoughtReplay {
                 .filter(JsonNode::isInt)
                 .map(JsonNode::intValue)
                 .findFirst()
-                .orElse(iteration - 1);
+                .orElseGet(() -> StepChain.parent(run.store(), iteration));
     }
 
     /**

@@ -107,7 +107,7 @@ public final class ThoughtSteps implements ThoughtActivities {
                 .map(line -> new GenerationRequest(line.prompt(), line.ids(), sampling.branches()));
         return thinking.answers(
                         run,
-                        sampling.policyOf(batch.iteration()),
+                        request.parent().orElse(sampling.policyOf(batch.iteration())),
                         prompts,
                         Settings.of(sampling),
                         sampling.branches(),

@@ -82,6 +82,7 @@ final class TreeThinking {
         private final ThoughtRequest request;
         private final TreeSpec spec;
         private final int iteration;
+        private final int policy; // the iteration whose policy thinks
         private final Map<Integer, PromptLine> prompts = new LinkedHashMap<>();
         private final RewardSpec reward;
         private final Scorer scorer;
@@ -97,6 +98,7 @@ final class TreeThinking {
             this.spec = spec;
             iteration = request.prompts().iteration();
             SamplingSpec sampling = request.sampling();
+            policy = request.parent().orElse(sampling.policyOf(iteration));
             int count = request.prompts().prompts();
             int first = ThoughtSteps.firstOf(request.shard(), sampling.shards(), count);
             int end = ThoughtSteps.firstOf(request.shard() + 1, sampling.shards(), count);
@@ -150,8 +152,7 @@ final class TreeThinking {
 
         /** On the tensor thread. The policy may have been loaded again since the last wave; its bits are the same. */
         private Continuations writer() {
-            WritingWeights weights =
-                    states.writer(run, request.sampling().policyOf(iteration)).weights();
+            WritingWeights weights = states.writer(run, policy).weights();
             Continuations known = writer;
             if (known != null && written == weights) {
                 return known;

@@ -44,6 +44,8 @@ class SweepStepsTest {
                     Optional.of(heldOut),
                     0,
                     Map.of(),
+                    Optional.empty(),
+                    Optional.empty(),
                     Optional.empty());
             IterationMetrics metrics = new IterationMetrics(iteration, Map.of("objective/scores", (double) iteration));
             write(RunLayout.iterationRecord(iteration), new IterationRecord(metrics, state));

@@ -52,7 +52,7 @@ public final class DpoTrainer {
      * @param clipNorm limit of the gradient's norm; 0 is none
      * @param microBatchTokens most tokens computed at a time, padding counted; a pair larger than that stands alone
      * @return what was found before the update
-     * @throws ArithmeticException if the gradient is not finite; the weights are then unchanged
+     * @throws NotFiniteException if the gradient is not finite; the weights are then unchanged
      */
     public DpoStep step(
             Parameters policy,
@@ -81,7 +81,7 @@ public final class DpoTrainer {
      * @param objective the loss
      * @param microBatchTokens most tokens computed at a time, padding counted
      * @return loss, norm of the gradient, log-probabilities
-     * @throws ArithmeticException if the gradient is not finite
+     * @throws NotFiniteException if the gradient is not finite
      */
     public DpoStep measure(
             Parameters policy,

@@ -82,7 +82,7 @@ public final class Gradients implements AutoCloseable {
      * The norm of all gradients together.
      *
      * @param gradients by name
-     * @throws ArithmeticException if it is not finite: a step would destroy the weights
+     * @throws NotFiniteException if it is not finite: a step would destroy the weights
      */
     public static double norm(Map<String, NDArray> gradients) {
         NDArray any = gradients.values().iterator().next();
@@ -92,7 +92,7 @@ public final class Gradients implements AutoCloseable {
                         .tensor(memory)) {
             double norm = Math.sqrt(LogProbs.sum(squares.toFloatArray()));
             if (!Double.isFinite(norm)) {
-                throw new ArithmeticException("the gradient is not finite: its norm is " + norm
+                throw new NotFiniteException("the gradient is not finite: its norm is " + norm
                         + "; a smaller learning rate or a gradient clip may help");
             }
             return norm;

@@ -1,5 +1,8 @@
 package org.openstrawberry.workflows.steps;
 
+import java.util.Map;
+import java.util.Optional;
+
 /**
  * The preference pairs of an iteration.
  *
@@ -11,6 +14,8 @@ package org.openstrawberry.workflows.steps;
  * @param duplicates branches left out because an earlier one has the same completion
  * @param belowMargin pairs not formed because the rewards are too near to each other
  * @param overLimit pairs formed, but beyond the most that an iteration trains on
+ * @param found metrics of the thoughts and scores that were ranked: {@code thoughts/distinct} and
+ *     {@code objective/scores_std}; empty in what was written before they were measured
  */
 public record Pairs(
         int iteration,
@@ -21,4 +26,5 @@ public record Pairs(
         int skippedPrompts,
         int duplicates,
         int belowMargin,
-        int overLimit) {}
+        int overLimit,
+        Optional<Map<String, Double>> found) {}

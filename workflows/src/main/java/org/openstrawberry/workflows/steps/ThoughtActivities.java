@@ -1,6 +1,7 @@
 package org.openstrawberry.workflows.steps;
 
 import io.temporal.activity.ActivityInterface;
+import java.util.Optional;
 import org.openstrawberry.config.SamplingSpec;
 
 /** Step 2: the policy thinks. */
@@ -12,6 +13,10 @@ public interface ThoughtActivities {
      */
     Thoughts generate(ThoughtRequest request);
 
-    /** @param shard counted from 0; shards part the prompts in order, as evenly as they go */
-    record ThoughtRequest(RunRef run, PromptBatch prompts, int shard, SamplingSpec sampling) {}
+    /**
+     * @param shard counted from 0; shards part the prompts in order, as evenly as they go
+     * @param parent the iteration whose state thinks, after a rollback; empty: the one before
+     */
+    record ThoughtRequest(
+            RunRef run, PromptBatch prompts, int shard, SamplingSpec sampling, Optional<Integer> parent) {}
 }

@@ -25,7 +25,8 @@ public interface TrainerActivities {
 
     /**
      * Steps 7 to 11: log-probs, loss, backward pass, optimiser. Takes the policy from the iteration before to this one
-     * and writes {@code step.json}. Without pairs the policy stays as it is.
+     * and writes {@code step.json}. Without pairs the policy stays as it is, and likewise where the gradient is not finite
+     * and the run looks at its health.
      */
     Step dpoStep(StepRequest request);
 
@@ -43,6 +44,7 @@ public interface TrainerActivities {
      * @param totalIterations length of the learning rate's schedule
      * @param refresh the refresh that follows the step, if one is due
      * @param adjusted settings of the run changed since its start, for the record
+     * @param parent the iteration whose state the step starts from, after a rollback; empty: the one before
      */
     record StepRequest(
             RunRef run,
@@ -51,7 +53,8 @@ public interface TrainerActivities {
             OptimizerSpec optimizer,
             int totalIterations,
             Optional<ReferenceSpec> refresh,
-            Map<String, Object> adjusted) {}
+            Map<String, Object> adjusted,
+            Optional<Integer> parent) {}
 
     /**
      * @param step steps taken so far
