@@ -78,6 +78,29 @@ class KillTest {
         assertThat(run.metrics("killed")).hasSize(7).isEqualTo(run.metrics("undisturbed"));
     }
 
+    @Test
+    void soDoesARunOfTreesKilledBetweenItsWaves() throws Exception {
+        String[] settings = {
+            "sampling.branching=tree",
+            "sampling.tree={step-tokens: 3, width: 2, simulations: 10}",
+            "data.held-out=null",
+            "until.iterations=3"
+        };
+        assertThat(start("undisturbed", settings).waitFor()).isZero();
+        killAt(
+                List.of(
+                        "iterations/000001/wave-00-0000.jsonl",
+                        "iterations/000002/wave-00-0001-scores.jsonl",
+                        "iterations/000003/wave-01-0002.jsonl"),
+                settings);
+
+        assertThat(run.outcome("killed")).isEqualTo(run.outcome("undisturbed"));
+        for (String tree : List.of("000001/tree-00", "000002/tree-01", "000003/tree-00")) {
+            assertThat(run.directory("killed").resolve("iterations/" + tree + ".jsonl"))
+                    .hasSameBinaryContentAs(run.directory("undisturbed").resolve("iterations/" + tree + ".jsonl"));
+        }
+    }
+
     private Path parquet() throws IOException {
         Path file = run.directory("prompts.parquet");
         MessageType schema = Types.buildMessage()

@@ -17,7 +17,7 @@ import java.util.Optional;
  * @param value the mean of theirs; absent without visits
  * @param prior mean log-probability of its tokens under the policy, in nats; 0 for the root
  * @param logprobs of its tokens, at temperature 1, by the policy that wrote them
- * @param branches numbers of the thoughts whose newest step it was when they were drawn
+ * @param branches numbers of the thoughts whose last step in the tree it is
  */
 public record TreeLine(
         int iteration,

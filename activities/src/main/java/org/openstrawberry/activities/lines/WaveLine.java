@@ -5,7 +5,7 @@ package org.openstrawberry.activities.lines;
  *
  * @param prompt number in the iteration's batch
  * @param node id of the step that it goes on from
- * @param rollout whether it only goes on; otherwise its first step belongs to the tree
+ * @param rollout whether it was drawn so that a new step has enough; otherwise the step grows by it
  * @param ids tokens that were generated, the end-of-sequence token included where there is one
  * @param logprobs of these tokens, at temperature 1
  * @param ended whether it ended by itself

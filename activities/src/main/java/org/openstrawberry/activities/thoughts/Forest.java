@@ -15,6 +15,7 @@ import org.openstrawberry.activities.lines.WaveLine;
 import org.openstrawberry.config.TreeSpec;
 import org.openstrawberry.config.TreeSpec.Prior;
 import org.openstrawberry.config.TreeSpec.Search;
+import org.openstrawberry.config.TreeSpec.Value;
 import org.openstrawberry.model.generation.Completion;
 import org.openstrawberry.model.generation.Continuations;
 import org.openstrawberry.model.generation.Continuations.Continuation;
@@ -103,7 +104,7 @@ public final class Forest {
      *
      * @param prompt number of the tree
      * @param branch its number among the prompt's thoughts, from 0
-     * @param last the newest of its steps when it was drawn
+     * @param last the last of its steps that is in the tree
      * @param ids its tokens from the prompt on
      * @param logProbs of these tokens
      * @param ended whether it ended by itself
@@ -121,7 +122,8 @@ public final class Forest {
 
         private Tree(int prompt, int[] ids, long key) {
             this.prompt = prompt;
-            search = new TreeSearch(settings(), new ThoughtTree(key, boundary, spec.depth()));
+            search = new TreeSearch(
+                    settings(), new ThoughtTree(key, boundary, spec.depth(), spec.value() == Value.ROLLOUTS));
             texts.put(search.tree().root(), Text.of(ids));
         }
 
@@ -155,12 +157,7 @@ public final class Forest {
         private void takeIn(WaveLine line) {
             Node from = search.tree().node(line.node());
             Completion thought = new Completion(line.ids(), line.logprobs(), line.ended());
-            Node last = from;
-            if (line.rollout()) {
-                search.wentOn(from, thought);
-            } else {
-                last = search.drawn(from, thought);
-            }
+            Node last = line.rollout() ? search.wentOn(from, thought) : search.drawn(from, thought);
             thoughts.add(new Thought(
                     prompt,
                     thoughts.size(),
@@ -219,7 +216,7 @@ public final class Forest {
     private Stream<Planned> planned(Tree tree, Node leaf) {
         return Stream.iterate(0, i -> i + 1)
                 .limit(spec.widthOf(branches))
-                .map(i -> new Planned(tree, leaf, false, Draw.step(leaf.key(), i)));
+                .map(i -> new Planned(tree, leaf, false, Draw.thought(leaf.key(), i)));
     }
 
     /** Thoughts of one temperature are computed together. */

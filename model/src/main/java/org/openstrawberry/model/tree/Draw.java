@@ -7,8 +7,9 @@ import org.openstrawberry.model.Philox;
  * drawn at a node does not depend on when the search came there, nor on what it did elsewhere.
  */
 public final class Draw {
-    private static final int STEP = 0;
+    private static final int THOUGHT = 0;
     private static final int ROLLOUT = 1;
+    private static final int TOKEN = 2;
 
     private Draw() {}
 
@@ -18,17 +19,30 @@ public final class Draw {
     }
 
     /**
-     * Of a thought that goes on from a node and whose first step becomes the node's child.
+     * Of the node behind a step: of the tokens that lead to it, and of nothing else.
+     *
+     * @param node key of the node before the step
+     */
+    static long behind(long node, int[] step) {
+        long key = node;
+        for (int token : step) {
+            key = key(key, TOKEN, token);
+        }
+        return key;
+    }
+
+    /**
+     * Of a thought that is drawn where a node grows.
      *
      * @param node key of the node
      * @param index of the thought among those drawn there, from 0
      */
-    public static long step(long node, int index) {
-        return key(node, STEP, index);
+    public static long thought(long node, int index) {
+        return key(node, THOUGHT, index);
     }
 
     /**
-     * Of a thought that goes on from a node and makes none.
+     * Of a thought that is drawn at a new node, so that it has enough.
      *
      * @param node key of the node
      * @param index of the thought among those, from 0

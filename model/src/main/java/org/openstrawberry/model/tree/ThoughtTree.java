@@ -16,6 +16,7 @@ public final class ThoughtTree {
     private final List<Node> nodes = new ArrayList<>();
     private final StepBoundary boundary;
     private final int depth;
+    private final boolean whole;
     private double least = Double.POSITIVE_INFINITY;
     private double greatest = Double.NEGATIVE_INFINITY;
 
@@ -24,10 +25,12 @@ public final class ThoughtTree {
      *
      * @param key of the root's random numbers
      * @param depth steps that are parted
+     * @param whole whether all steps of a thought belong to the tree, as far as that depth; otherwise its first one
      */
-    public ThoughtTree(long key, StepBoundary boundary, int depth) {
+    public ThoughtTree(long key, StepBoundary boundary, int depth, boolean whole) {
         this.boundary = boundary;
         this.depth = depth;
+        this.whole = whole;
         nodes.add(new Node(0, Optional.empty(), 0, key, new int[0], new float[0], false));
     }
 
@@ -41,8 +44,8 @@ public final class ThoughtTree {
         private final float[] logProbs;
         private final boolean ended;
         private final List<Node> children = new ArrayList<>();
-        private int drawn;
-        private int shared;
+        private boolean grown;
+        private int thoughts;
         private int visits;
         private double sum;
         private int pending;
@@ -142,9 +145,18 @@ public final class ThoughtTree {
             return pending;
         }
 
-        /** Thoughts whose first step it was, from its parent on. */
-        int shared() {
-            return shared;
+        /** Thoughts that went through it, with a value or without. */
+        int thoughts() {
+            return thoughts;
+        }
+
+        /** Whether thoughts were drawn here; its children may be of thoughts that came from further up. */
+        boolean grown() {
+            return grown;
+        }
+
+        void grow() {
+            grown = true;
         }
 
         /** Counts a thought that is to be drawn at this node, here and above. */
@@ -181,44 +193,60 @@ public final class ThoughtTree {
 
     /** Whether a node has nothing to grow, nor any below it. */
     boolean closed(Node node) {
-        return node.ended
-                || node.depth >= depth
-                || (!node.children.isEmpty() && node.children.stream().allMatch(this::closed));
+        return !growable(node) || (node.grown && node.children.stream().allMatch(this::closed));
+    }
+
+    private boolean growable(Node node) {
+        return !node.ended && node.depth < depth;
     }
 
     /**
-     * Takes in a thought that was drawn at a node: its first step becomes the node's child, unless the node has one of the same
-     * tokens already.
+     * Takes in a thought that was drawn at a node: its steps become nodes, but those that are there already.
      *
      * @param thought from the node's end on
-     * @return the child
+     * @return the last of its nodes
      */
-    public Node add(Node parent, Completion thought) {
-        if (parent.ended || parent.depth >= depth) {
-            throw new IllegalArgumentException("nothing is drawn at " + parent + ", which is closed");
+    public Node add(Node from, Completion thought) {
+        if (!growable(from)) {
+            throw new IllegalArgumentException("nothing is drawn at " + from + ", which is closed");
         }
-        long key = Draw.step(parent.key, parent.drawn++);
         int[] ids = thought.ids();
-        int end = boundary.end(ids);
-        int[] step = Arrays.copyOf(ids, end);
-        Node found = parent.children.stream()
-                .filter(child -> Arrays.equals(child.tokens, step) && child.ended == (end == ids.length))
+        Node at = from;
+        int begin = 0;
+        do {
+            int end = begin + boundary.end(Arrays.copyOfRange(ids, begin, ids.length));
+            at = child(
+                    at,
+                    Arrays.copyOfRange(ids, begin, end),
+                    Arrays.copyOfRange(thought.logProbs(), begin, end),
+                    end == ids.length);
+            begin = end;
+        } while (whole && growable(at));
+        Optional<Node> through = Optional.of(at);
+        while (through.isPresent()) {
+            through.get().thoughts++;
+            through = through.get().parent;
+        }
+        return at;
+    }
+
+    private Node child(Node parent, int[] step, float[] logProbs, boolean ended) {
+        return parent.children.stream()
+                .filter(child -> Arrays.equals(child.tokens, step) && child.ended == ended)
                 .findFirst()
                 .orElseGet(() -> {
                     Node child = new Node(
                             nodes.size(),
                             Optional.of(parent),
                             parent.depth + 1,
-                            key,
+                            Draw.behind(parent.key, step),
                             step,
-                            Arrays.copyOf(thought.logProbs(), end),
-                            end == ids.length);
+                            logProbs,
+                            ended);
                     nodes.add(child);
                     parent.children.add(child);
                     return child;
                 });
-        found.shared++;
-        return found;
     }
 
     /**

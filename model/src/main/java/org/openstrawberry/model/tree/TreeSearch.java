@@ -5,6 +5,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.stream.Stream;
 import org.openstrawberry.model.generation.Completion;
 import org.openstrawberry.model.tree.ThoughtTree.Node;
 
@@ -23,7 +24,6 @@ public final class TreeSearch {
     private final SearchSettings settings;
     private final ThoughtTree tree;
     private final List<Node> growing = new ArrayList<>();
-    private List<Node> level;
     private int thoughts;
     private long written;
     private long wholeTokens; // of all thoughts from the root on
@@ -34,7 +34,6 @@ public final class TreeSearch {
     public TreeSearch(SearchSettings settings, ThoughtTree tree) {
         this.settings = settings;
         this.tree = tree;
-        level = List.of(tree.root());
     }
 
     /** What is searched. */
@@ -54,12 +53,14 @@ public final class TreeSearch {
 
     /** The leaves to grow now, all different; none once the search is over. */
     public List<Node> leaves() {
+        List<Node> before = List.copyOf(growing);
         growing.clear();
         tree.nodes().forEach(Node::forgetExpected);
         switch (settings.method()) {
             case PUCT -> selectByPuct();
-            case BEAM -> selectBeam();
+            case BEAM -> selectBeam(before);
         }
+        growing.forEach(Node::grow);
         return List.copyOf(growing);
     }
 
@@ -75,13 +76,17 @@ public final class TreeSearch {
         }
     }
 
-    private void selectBeam() {
+    /** Of the steps that follow those that grew last. */
+    private void selectBeam(List<Node> before) {
         long planned = 0;
-        List<Node> best = level.stream()
-                .sorted(Comparator.comparingDouble((Node node) -> node.value().orElse(Double.NEGATIVE_INFINITY))
-                        .thenComparingDouble(Node::meanLogProb)
-                        .reversed()
-                        .thenComparingInt(Node::id))
+        Stream<Node> level = tree.root().grown()
+                ? before.stream().flatMap(node -> node.children().stream())
+                : Stream.of(tree.root());
+        List<Node> best = level.sorted(
+                        Comparator.comparingDouble((Node node) -> node.value().orElse(Double.NEGATIVE_INFINITY))
+                                .thenComparingDouble(Node::meanLogProb)
+                                .reversed()
+                                .thenComparingInt(Node::id))
                 .limit(settings.leaves())
                 .toList();
         for (Node node : best) {
@@ -90,7 +95,6 @@ public final class TreeSearch {
                 grow(node);
             }
         }
-        level = List.of(); // the children of this wave, once they are drawn
     }
 
     private void grow(Node leaf) {
@@ -106,7 +110,7 @@ public final class TreeSearch {
         if (!open(at)) {
             return Optional.empty();
         }
-        while (!at.children().isEmpty()) {
+        while (at.grown()) {
             at = best(at);
         }
         return Optional.of(at);
@@ -117,7 +121,7 @@ public final class TreeSearch {
         if (tree.closed(node) || growing.contains(node)) {
             return false;
         }
-        return node.children().isEmpty() || node.children().stream().anyMatch(this::open);
+        return !node.grown() || node.children().stream().anyMatch(this::open);
     }
 
     private Node best(Node parent) {
@@ -179,7 +183,7 @@ public final class TreeSearch {
      * A thought that was drawn at a leaf of this wave.
      *
      * @param thought from the leaf's end on
-     * @return the node of its first step
+     * @return the last of its nodes
      */
     public Node drawn(Node leaf, Completion thought) {
         if (!growing.contains(leaf)) {
@@ -190,24 +194,19 @@ public final class TreeSearch {
             rootThoughts++;
             rootTokens += thought.ids().length;
         }
-        Node child = tree.add(leaf, thought);
-        if (!level.contains(child)) {
-            level = new ArrayList<>(level);
-            level.add(child);
-        }
-        return child;
+        return tree.add(leaf, thought);
     }
 
     /** A thought that is still to be drawn at a new node, and the key of its random numbers. */
     public record Rollout(Node node, long key) {}
 
-    /** The thoughts that are still to be drawn at the nodes of this wave's thoughts, each of which has one at least. */
+    /** The thoughts that are still to be drawn behind the leaves of this wave, whose children have one each at least. */
     public List<Rollout> rollouts() {
         List<Rollout> more = new ArrayList<>();
         for (Node leaf : growing) {
             for (Node child : leaf.children()) {
-                // A step that was drawn several times has as many thoughts.
-                for (int k = child.shared(); k < settings.rollouts() && !child.ended(); k++) {
+                // Nothing is drawn at the end of a thought, nor at the depth where the tree ends.
+                for (int k = child.thoughts(); k < settings.rollouts() && !tree.closed(child); k++) {
                     more.add(new Rollout(child, Draw.rollout(child.key(), k)));
                 }
             }
@@ -215,9 +214,15 @@ public final class TreeSearch {
         return more;
     }
 
-    /** A thought that was drawn at a new node. */
-    public void wentOn(Node node, Completion thought) {
+    /**
+     * A thought that was drawn at a new node.
+     *
+     * @param thought from the node's end on
+     * @return the last of its nodes
+     */
+    public Node wentOn(Node node, Completion thought) {
         count(node, thought);
+        return tree.add(node, thought);
     }
 
     private void count(Node from, Completion thought) {

@@ -13,6 +13,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
 import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
@@ -171,6 +172,22 @@ class TrainerTest {
     void aPairWithoutACompletionTokenIsRefused() {
         assertThatThrownBy(() -> new PreferencePair(new int[] {1}, new int[0], new int[] {2}))
                 .hasMessage("prompt and completions must each have at least one token, found 1, 0 and 1");
+    }
+
+    @Test
+    void aPairOfWeightTwoCountsAsTwo() {
+        List<PreferencePair> two = pairs(2);
+        PreferencePair first = two.get(0);
+        PreferencePair heavy = new PreferencePair(first.promptIds(), first.chosenIds(), first.rejectedIds(), 2);
+        Map<String, float[]> weighted = dpoGradients(List.of(heavy, two.get(1)), 10_000);
+        Map<String, float[]> repeated = dpoGradients(List.of(first, first, two.get(1)), 10_000);
+        weighted.forEach((name, gradient) -> {
+            float[] expected = Objects.requireNonNull(repeated.get(name)).clone();
+            for (int i = 0; i < expected.length; i++) {
+                expected[i] *= 1.5f; // a mean over three pairs instead of two
+            }
+            assertThat(gradient).as(name).containsExactly(expected, within(1e-6f));
+        });
     }
 
     @Test

@@ -134,14 +134,14 @@ class TreeSearchTest {
 
     @Test
     void puctChoosesByValuePriorAndVisits() {
-        ThoughtTree tree = new ThoughtTree(0, StepBoundary.every(1), 3);
+        ThoughtTree tree = new ThoughtTree(0, StepBoundary.every(1), 3, true);
         TreeSearch search =
                 new TreeSearch(settings(Method.PUCT, 2, 3, 1, OptionalInt.empty(), OptionalLong.of(1000), 1), tree);
         search.leaves();
-        Node good = search.drawn(tree.root(), thought(new int[] {1, 0, 0}, Math.log(0.2)));
-        Node likely = search.drawn(tree.root(), thought(new int[] {2, 0, 0}, Math.log(0.6)));
-        search.valued(good, 1);
-        search.valued(likely, 0);
+        search.valued(search.drawn(tree.root(), thought(new int[] {1, 0, 0}, Math.log(0.2))), 1);
+        search.valued(search.drawn(tree.root(), thought(new int[] {2, 0, 0}, Math.log(0.6))), 0);
+        Node good = tree.root().children().get(0);
+        Node likely = tree.root().children().get(1);
         // Q: 1 and 0; priors 1/4 and 3/4; √2 / 2 for both: 1 + 0.177 against 0.530.
         assertThat(search.leaves()).containsExactly(good);
 
@@ -154,36 +154,55 @@ class TreeSearchTest {
     }
 
     @Test
+    void allStepsOfAThoughtAreNodesAsFarAsTheTreeIsDeep() {
+        ThoughtTree tree = new ThoughtTree(0, StepBoundary.every(2), 2, true);
+        TreeSearch search =
+                new TreeSearch(settings(Method.PUCT, 2, 2, 1, OptionalInt.empty(), OptionalLong.empty(), 1), tree);
+        search.leaves();
+        Node last = search.drawn(tree.root(), thought(new int[] {1, 2, 3, 4, 5, 6}, -1));
+        Node other = search.drawn(tree.root(), thought(new int[] {1, 2, 7}, -1));
+
+        assertThat(last.path()).containsExactly(1, 2, 3, 4);
+        assertThat(last.ended()).isFalse();
+        assertThat(other.path()).containsExactly(1, 2, 7);
+        assertThat(other.ended()).isTrue();
+        assertThat(other.parent()).isEqualTo(last.parent());
+        assertThat(search.leaves())
+                .as("a step that thoughts only went through can grow")
+                .hasSize(1);
+    }
+
+    @Test
     void virtualLossSendsTheSecondLeafElsewhere() {
-        ThoughtTree tree = new ThoughtTree(0, StepBoundary.every(1), 3);
+        ThoughtTree tree = new ThoughtTree(0, StepBoundary.every(1), 3, true);
         TreeSearch search =
                 new TreeSearch(settings(Method.PUCT, 2, 3, 1, OptionalInt.empty(), OptionalLong.of(1000), 2), tree);
         assertThat(search.leaves()).as("a root grows once").containsExactly(tree.root());
-        Node good = search.drawn(tree.root(), thought(new int[] {1, 0, 0}, -1));
-        Node bad = search.drawn(tree.root(), thought(new int[] {2, 0, 0}, -1));
-        search.valued(good, 1);
-        search.valued(bad, 0);
+        search.valued(search.drawn(tree.root(), thought(new int[] {1, 0, 0}, -1)), 1);
+        search.valued(search.drawn(tree.root(), thought(new int[] {2, 0, 0}, -1)), 0);
+        Node good = tree.root().children().get(0);
+        Node bad = tree.root().children().get(1);
 
         assertThat(search.leaves()).containsExactly(good, bad);
     }
 
     @Test
     void aBeamGrowsTheBestOfEachLevel() {
-        ThoughtTree tree = new ThoughtTree(0, StepBoundary.every(1), 3);
+        ThoughtTree tree = new ThoughtTree(0, StepBoundary.every(1), 3, true);
         TreeSearch search =
                 new TreeSearch(settings(Method.BEAM, 3, 3, 1, OptionalInt.empty(), OptionalLong.of(1000), 2), tree);
         search.leaves();
-        Node[] steps = new Node[3];
         for (int i = 0; i < 3; i++) {
-            steps[i] = search.drawn(tree.root(), thought(new int[] {i, 0, 0}, -1));
-            search.valued(steps[i], i);
+            search.valued(search.drawn(tree.root(), thought(new int[] {i, 0, 0}, -1)), i);
         }
-        assertThat(search.leaves()).containsExactly(steps[2], steps[1]);
-        Node next = search.drawn(steps[1], thought(new int[] {1, 1}, -1));
-        search.valued(next, 9);
-        Node other = search.drawn(steps[2], thought(new int[] {1, 1}, -1));
-        search.valued(other, 1);
-        assertThat(search.leaves()).containsExactly(next, other);
+        List<Node> steps = tree.root().children();
+        assertThat(search.leaves()).containsExactly(steps.get(2), steps.get(1));
+        search.valued(search.drawn(steps.get(1), thought(new int[] {1, 1}, -1)), 9);
+        search.valued(search.drawn(steps.get(2), thought(new int[] {1, 1}, -1)), 3);
+        // Behind 2 the token 0 has value 2 and 1 has 3; behind 1 they have 1 and 9.
+        assertThat(search.leaves())
+                .containsExactly(
+                        steps.get(1).children().get(1), steps.get(2).children().get(1));
     }
 
     @Test
@@ -254,7 +273,7 @@ class TreeSearchTest {
             this.seed = seed;
             this.failing = failing;
             search = new TreeSearch(
-                    settings, new ThoughtTree(Draw.root(seed), StepBoundary.every(step), settings.depth()));
+                    settings, new ThoughtTree(Draw.root(seed), StepBoundary.every(step), settings.depth(), true));
             for (int t = 0; t < LENGTH; t++) {
                 best[t] = (int) (TOKENS * Philox.uniform(seed, 1, 0, 0, t));
             }
@@ -267,14 +286,13 @@ class TreeSearchTest {
                 List<Runnable> valued = new ArrayList<>();
                 for (Node leaf : leaves) {
                     for (int i = 0; i < settings.width(); i++) {
-                        Completion thought = draw(leaf, Draw.step(leaf.key(), i));
+                        Completion thought = draw(leaf, Draw.thought(leaf.key(), i));
                         valued.add(value(search.drawn(leaf, thought), leaf, thought));
                     }
                 }
                 for (TreeSearch.Rollout more : search.rollouts()) {
                     Completion thought = draw(more.node(), more.key());
-                    search.wentOn(more.node(), thought);
-                    valued.add(value(more.node(), more.node(), thought));
+                    valued.add(value(search.wentOn(more.node(), thought), more.node(), thought));
                 }
                 valued.forEach(Runnable::run);
                 leaves = search.leaves();

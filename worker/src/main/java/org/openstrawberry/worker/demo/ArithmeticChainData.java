@@ -17,7 +17,7 @@ import java.util.Set;
  * {@code 17+5:22 22-8:14 =14}. No chain that is held out stands among the others.
  *
  * <p>The warm-up mixes two writers, so that the base policy has bad habits for preference training to mend: one goes step by
- * step but now and then adds where it should take away, the other guesses. A chain is only right if each of its steps is.
+ * step but more often than not adds where it should take away, the other guesses. A chain is only right if each of its steps is.
  */
 public final class ArithmeticChainData {
     /** The seed of the files that are shipped. */
@@ -31,7 +31,7 @@ public final class ArithmeticChainData {
     private static final int FEWEST_STEPS = 2;
     private static final int MOST_STEPS = 4;
     private static final double HASTY_SHARE = 0.3;
-    private static final double SLIP = 0.35; // of a step that takes away
+    private static final double SLIP = 0.6; // of a step that takes away
 
     private ArithmeticChainData() {}
 

@@ -78,7 +78,7 @@ class ArithmeticChainDataTest {
                 }
             }
         }
-        assertThat((double) slips / steps).isBetween(0.33, 0.37);
+        assertThat((double) slips / steps).isBetween(0.58, 0.62);
     }
 
     @Test
