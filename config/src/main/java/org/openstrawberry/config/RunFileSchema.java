@@ -141,7 +141,7 @@ public final class RunFileSchema {
         if (type == RewardSpec.class && !path.equals("reward")) {
             return keys(type, "", blocks, "evaluation-reward");
         }
-        if (type == WarmupSpec.class || type == LoraSpec.class) {
+        if (type == WarmupSpec.class || type == LoraSpec.class || type == TreeSpec.class) {
             return keys(type, path, blocks, key);
         }
         if (type.isRecord()) {
@@ -248,9 +248,7 @@ public final class RunFileSchema {
                 return bounds; // the seed, or a key of a block that may stand in several places
             }
             lower(path, whole, bounds);
-            if (!whole) {
-                upper(path, bounds);
-            }
+            upper(path, whole, bounds);
             return bounds;
         }
 
@@ -272,8 +270,12 @@ public final class RunFileSchema {
             }
         }
 
-        private static void upper(String path, ObjectNode bounds) {
-            if (refused(path, 1e9) && refused(path, 1.000_001)) {
+        private static void upper(String path, boolean whole, ObjectNode bounds) {
+            if (whole) {
+                if (refused(path, 2) && !refused(path, 1)) {
+                    bounds.put("maximum", 1);
+                }
+            } else if (refused(path, 1e9) && refused(path, 1.000_001)) {
                 bounds.put(refused(path, 1) ? "exclusiveMaximum" : "maximum", 1);
             }
         }

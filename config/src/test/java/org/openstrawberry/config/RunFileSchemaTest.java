@@ -117,6 +117,13 @@ class RunFileSchemaTest {
         Set<String> spanKeys = Set.of(
                 "2 × pairs.per-prompt",
                 "at most sampling.prompts",
+                "at most sampling.max-new-tokens",
+                "branching: tree",
+                " with search: ",
+                " without search: ",
+                "width × rollouts",
+                "tree.temperature-by-depth: ",
+                "process with reward.classifier",
                 "needs data.held-out",
                 "is for kind",
                 "two numbers");
