@@ -61,13 +61,16 @@ final class AskCommand implements Callable<Integer> {
             description = "Completions a prompt; more than one are sampled at temperature 1.")
     private int samples = 1;
 
-    @Option(names = "--temperature", paramLabel = "T", description = "0 takes the likeliest token.")
+    @Option(
+            names = "--temperature",
+            paramLabel = "T",
+            description = "0 takes the likeliest token; with --search tree by default the run's.")
     private @Nullable Double temperature;
 
     @Option(names = "--max-new-tokens", paramLabel = "N", description = "Default: ${DEFAULT-VALUE}")
     private int maxNewTokens = 64;
 
-    @Option(names = "--seed", paramLabel = "S", description = "Of the samples.")
+    @Option(names = "--seed", paramLabel = "S", description = "Of the samples, or of the tree.")
     private long seed;
 
     @Option(names = "--base", description = "The run's policy before the first iteration.")

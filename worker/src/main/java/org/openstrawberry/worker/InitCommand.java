@@ -120,7 +120,7 @@ final class InitCommand implements Callable<Integer> {
     @Option(
             names = "--reward",
             paramLabel = "KIND",
-            description = "What scores a thought: ${COMPLETION-CANDIDATES} (in small letters).")
+            description = "What scores a thought: ${COMPLETION-CANDIDATES}; capitals or not.")
     private @Nullable Kind reward;
 
     @Option(

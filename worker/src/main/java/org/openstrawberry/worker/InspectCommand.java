@@ -28,7 +28,7 @@ import picocli.CommandLine.Parameters;
         name = "inspect",
         mixinStandardHelpOptions = true,
         description =
-                "Show an iteration's prompts, branches, rewards and pairs; with --prompt, where one of them came from.")
+                "Show an iteration's prompts, branches, rewards and pairs; with --prompt, where its pairs came from.")
 final class InspectCommand implements Callable<Integer> {
     @Parameters(index = "0", paramLabel = "RUN_DIR", description = "A run directory.")
     private @Nullable Path directory;

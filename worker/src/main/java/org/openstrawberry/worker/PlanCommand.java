@@ -45,7 +45,9 @@ final class PlanCommand implements Callable<Integer> {
     @Option(names = "--set", paramLabel = "path=value", description = "Overrides one setting; may be repeated.")
     private List<String> sets = List.of();
 
-    @Option(names = "--no-probe", description = "Don't write and train for ten seconds to estimate the time.")
+    @Option(
+            names = "--no-probe",
+            description = "Skip the ten seconds of generation and training that the time is estimated by.")
     private boolean noProbe;
 
     @Option(names = "--json", description = "Print JSON.")

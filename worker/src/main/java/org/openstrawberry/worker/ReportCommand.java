@@ -14,7 +14,7 @@ import picocli.CommandLine.Parameters;
 @Command(
         name = "report",
         mixinStandardHelpOptions = true,
-        description = "Write a run's report, one HTML file that needs nothing else; also of a run that lives.")
+        description = "Write a run's report, one HTML file that needs nothing else; also while the run goes on.")
 final class ReportCommand implements Callable<Integer> {
     @Parameters(index = "0", paramLabel = "RUN_DIR", description = "A run directory.")
     private Path directory = Path.of("");
