@@ -12,11 +12,13 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.function.Function;
 import java.util.function.Predicate;
+import java.util.stream.IntStream;
 import org.openstrawberry.activities.lines.EvaluationLine;
 import org.openstrawberry.activities.run.IterationRecord;
 import org.openstrawberry.activities.run.Run;
 import org.openstrawberry.activities.store.Json;
 import org.openstrawberry.activities.store.RunLayout;
+import org.openstrawberry.config.HealthSpec;
 import org.openstrawberry.workflows.Health;
 import org.openstrawberry.workflows.Health.Check;
 import org.openstrawberry.workflows.IterationMetrics;
@@ -46,8 +48,11 @@ final class FinalReport {
             drift(out, metrics(directory, 0), metrics(directory, result.iteration()));
             examples(out, first, answers);
         }
-        idle(out, directory, result.iteration());
-        warnings(out, directory, result);
+        List<IterationMetrics> rows = rows(directory, result.iteration());
+        idle(out, rows);
+        if (!rows.isEmpty()) {
+            warnings(out, directory, result, rows);
+        }
         out.println();
         out.println("policy   " + directory.resolve(result.policy()));
         out.println("metrics  " + directory.resolve(RunLayout.METRICS));
@@ -55,11 +60,10 @@ final class FinalReport {
     }
 
     /** How much of the time the process with the policy had nothing to compute; what came before its first step isn't told. */
-    private static void idle(PrintStream out, Path directory, int last) {
+    private static void idle(PrintStream out, List<IterationMetrics> rows) {
         double idle = 0;
         double time = 0;
-        for (int iteration = 1; iteration <= last; iteration++) {
-            IterationMetrics row = metrics(directory, iteration);
+        for (IterationMetrics row : rows) {
             if (row.value("phase/idle").isPresent()) {
                 idle += row.value("phase/idle").get();
                 time += row.value("time/iteration").orElse(0.0);
@@ -106,26 +110,34 @@ final class FinalReport {
                 .metrics();
     }
 
+    /** Of all iterations but 0, as far as this machine can read them: the run may live on others. */
+    private static List<IterationMetrics> rows(Path directory, int last) {
+        return IntStream.rangeClosed(1, last)
+                .filter(iteration -> Files.exists(directory.resolve(RunLayout.iterationRecord(iteration))))
+                .mapToObj(iteration -> metrics(directory, iteration))
+                .toList();
+    }
+
     private static void drift(PrintStream out, IterationMetrics before, IterationMetrics after) {
         DRIFT.forEach(metric -> before.value(metric.getKey())
                 .ifPresent(was -> after.value(metric.getKey())
                         .ifPresent(is -> out.printf(Locale.ROOT, "%-28s %8.3f %8.3f%n", metric.getValue(), was, is))));
     }
 
-    private static void warnings(PrintStream out, Path directory, RunResult result) {
-        Map<Check, List<Integer>> warned = new EnumMap<>(Check.class);
-        for (int iteration = 1; iteration <= result.iteration(); iteration++) {
-            for (Check check : Health.warned(metrics(directory, iteration))) {
-                warned.computeIfAbsent(check, any -> new ArrayList<>()).add(iteration);
+    private static void warnings(PrintStream out, Path directory, RunResult result, List<IterationMetrics> rows) {
+        Map<Check, List<IterationMetrics>> warned = new EnumMap<>(Check.class);
+        for (IterationMetrics row : rows) {
+            for (Check check : Health.warned(row)) {
+                warned.computeIfAbsent(check, any -> new ArrayList<>()).add(row);
             }
         }
+        Optional<HealthSpec> bounds =
+                warned.isEmpty() ? Optional.empty() : new Run(directory).spec().health();
         warned.forEach((check, iterations) -> {
-            int first = iterations.get(0);
+            IterationMetrics first = iterations.get(0);
             out.println();
-            out.println(
-                    "warning in " + iterations.size() + " of " + result.iteration() + " iterations, first in " + first
-                            + ": "
-                            + Health.words(new Run(directory).spec().health(), check, metrics(directory, first)));
+            out.println("warning in " + iterations.size() + " of " + result.iteration() + " iterations, first in "
+                    + first.iteration() + ": " + Health.words(bounds, check, first));
         });
     }
 

@@ -24,7 +24,7 @@ final class RunReports {
         try {
             Report.write(directory);
             return Optional.empty();
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | LinkageError | StackOverflowError e) {
             log.error("{}: the report could not be written", directory, e);
             return Optional.of(
                     String.valueOf(e.getMessage()).lines().findFirst().orElse(""));

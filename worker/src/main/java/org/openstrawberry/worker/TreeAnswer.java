@@ -41,7 +41,10 @@ final class TreeAnswer {
     TreeAnswer(RunSpec run, SamplingSettings settings, Tokenizer tokenizer, long seed, Optional<Scorer> scorer) {
         List<String> changes = run.sampling().tree().isPresent()
                 ? List.of("sampling.max-new-tokens=" + settings.maxNewTokens())
-                : List.of("sampling.branching=tree", "sampling.max-new-tokens=" + settings.maxNewTokens());
+                : List.of(
+                        "sampling.branching=tree",
+                        "sampling.min-new-tokens=0",
+                        "sampling.max-new-tokens=" + settings.maxNewTokens());
         sampling = RunFile.changed(run, "--search", changes).sampling();
         this.tokenizer = tokenizer;
         this.seed = seed;

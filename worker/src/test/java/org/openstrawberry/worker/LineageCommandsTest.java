@@ -182,9 +182,11 @@ class LineageCommandsTest {
         try (Stream<Path> all = Files.walk(run)) {
             files = all.filter(Files::isRegularFile)
                     // told to people only
-                    .filter(file -> !run.relativize(file)
-                            .toString()
-                            .matches("log|\\.lock|events\\.jsonl|report\\.html|data\\.json|policy/config\\.json"))
+                    .filter(
+                            file -> !run.relativize(file)
+                                    .toString()
+                                    .matches(
+                                            "log|\\.lock|events\\.jsonl|report\\.html|tensorboard/.*|data\\.json|policy/config\\.json"))
                     .toList();
         }
         List<Path> tellers = files.stream()

@@ -42,7 +42,7 @@ public final class Health {
                 "look at the reward with ./strawberry inspect; take harder or easier prompts, or a finer reward"),
         LENGTH(
                 HealthSpec::lengthAbove,
-                "thoughts are %.3g times as long as at first, outside health.length-below and length-above %.3g",
+                "thoughts are %.3g times as long as at first, outside health.length-below and health.length-above",
                 "look at the thoughts with ./strawberry inspect; let the reward weigh length (sum.length-penalty)"),
         LOSS(
                 HealthSpec::lossSpike,

@@ -33,11 +33,16 @@ final class MemoryPlan {
         long parameters = model.parameters();
         Map<String, Long> bytes = new LinkedHashMap<>();
         bytes.put("policy", FLOAT32 * (parameters + (adapted ? trained : 0)));
-        bytes.put("policy prepared for writing", (long) width(spec) * parameters);
+        bytes.put("policy prepared for writing", (1L + spec.sampling().ahead()) * width(spec) * parameters);
         bytes.put("reference", FLOAT32 * trained);
         bytes.put("optimizer", FLOAT32 * trained * moments(spec.optimizer()));
         bytes.put("gradient", FLOAT32 * trained);
         bytes.put("KV cache", keysAndValues(spec, model, promptTokens));
+        spec.sampling()
+                .tree()
+                .ifPresent(tree -> bytes.put(
+                        "caches of trees",
+                        ((long) tree.cacheMb() << 20) * spec.sampling().shards()));
         bytes.put("activations", activations(spec, model, promptTokens));
         return bytes;
     }

@@ -65,6 +65,9 @@ public final class PolicyStates implements AutoCloseable {
         }
         Torch.useThreads(run.spec().model().threads());
         for (int step : StepChain.between(run, state.iteration(), iteration)) {
+            if (step == iteration) {
+                state.keepForWriting();
+            }
             replay(run, state, step);
         }
         return state;

@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import org.openstrawberry.activities.policy.Checkpoints;
+import org.openstrawberry.activities.policy.StepChain;
 import org.openstrawberry.activities.policy.StepFile;
 import org.openstrawberry.activities.store.ArtifactStore;
 import org.openstrawberry.activities.store.DamagedArtifactException;
@@ -127,6 +128,11 @@ public final class Fork {
             throw new InvalidInputException("until.iterations: found "
                     + after.until().iterations() + ", expected at least " + iteration + ", the iteration of the fork");
         }
+        if (after.sampling().ahead() > 0 && !follows(parent.store())) {
+            throw new InvalidInputException(
+                    "sampling.ahead: found " + after.sampling().ahead() + ", expected 0 in a fork at" + " iteration "
+                            + iteration + ", around which the parent was rolled back");
+        }
         RunSetup.check(after);
         for (int attempt = 1; ; attempt++) {
             try {
@@ -140,6 +146,11 @@ public final class Fork {
                 throw new UncheckedIOException(e);
             }
         }
+    }
+
+    /** Whether the fork's first steps go on from the iterations right before them. */
+    private boolean follows(ArtifactStore store) {
+        return state.parent().isEmpty() && (iteration == 0 || StepChain.parent(store, iteration) == iteration - 1);
     }
 
     private static String whatItIs(Path target) {

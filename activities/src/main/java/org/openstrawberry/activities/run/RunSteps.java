@@ -29,9 +29,13 @@ import org.openstrawberry.workflows.RunResult;
 import org.openstrawberry.workflows.TrainingState;
 import org.openstrawberry.workflows.steps.RunActivities;
 import org.openstrawberry.workflows.steps.RunRef;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Keeps the run's log in its directory, and reads from it where the run stands. */
 public final class RunSteps implements RunActivities {
+    private static final Logger log = LoggerFactory.getLogger(RunSteps.class);
+
     private final Runs runs;
     private final Optional<String> server;
     private final RunMeters meters;
@@ -55,6 +59,7 @@ public final class RunSteps implements RunActivities {
         RunSetup.prepareOnce(spec, Path.of(ref.directory()));
         server.ifPresent(address -> RunSetup.claim(Path.of(ref.directory()), address, ref.id()));
         Run run = runs.open(ref);
+        noLongerOver(run);
         List<IterationRecord> done = unbroken(run.store());
         Checkpoints checkpoints = new Checkpoints(run.directory());
         int last = done.isEmpty() ? 0 : done.size() - 1;
@@ -75,13 +80,22 @@ public final class RunSteps implements RunActivities {
                         .limit(standing + 1L)
                         .map(IterationRecord::metrics)
                         .toList());
-        mendTensorBoard(run, standing);
+        show(() -> mendTensorBoard(run, standing));
         TrainingState state =
                 done.isEmpty() ? TrainingState.fresh() : done.get(standing).state();
         new EventLog(run.directory()).opened(state.iteration());
         return adjusted(run, state)
                 .withWarmUpSteps(checkpoints.warmUpSteps(
                         run.spec().warmup().map(warmup -> warmup.steps()).orElse(0)));
+    }
+
+    /** A finished run that is extended lives again. */
+    private static void noLongerOver(Run run) {
+        try {
+            Files.deleteIfExists(run.store().resolve(RunLayout.RESULT));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     @Override
@@ -121,10 +135,21 @@ public final class RunSteps implements RunActivities {
         IterationMetrics recorded =
                 Json.read(run.store().resolve(path), IterationRecord.class).metrics();
         new MetricsLog(run.directory()).append(recorded);
-        meters.show(ref.id(), recorded);
-        if (!tensorBoard(run).append(event(run, recorded))) {
-            // Another process wrote to it, or this one has just begun.
-            mendTensorBoard(run, recorded.iteration());
+        show(() -> meters.show(ref.id(), recorded));
+        show(() -> {
+            if (!tensorBoard(run).append(event(run, recorded))) {
+                // Another process wrote to it, or this one has just begun.
+                mendTensorBoard(run, recorded.iteration());
+            }
+        });
+    }
+
+    /** What is only looked at never fails a run. */
+    private static void show(Runnable showing) {
+        try {
+            showing.run();
+        } catch (RuntimeException e) {
+            log.warn("metrics are not shown", e);
         }
     }
 

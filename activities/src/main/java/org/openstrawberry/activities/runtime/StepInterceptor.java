@@ -106,6 +106,16 @@ public final class StepInterceptor extends WorkerInterceptorBase implements Auto
                     heartbeat, HEARTBEAT.toMillis(), HEARTBEAT.toMillis(), TimeUnit.MILLISECONDS);
             long start = System.nanoTime();
             try (LogContext context = LogContext.of(run, step, input.getArguments())) {
+                return execute(input, events);
+            } finally {
+                beating.cancel(false);
+                meters.timer("strawberry.phase.seconds", "phase", step, "run", run, "role", role(taskQueue))
+                        .record(System.nanoTime() - start, TimeUnit.NANOSECONDS);
+            }
+        }
+
+        private ActivityOutput execute(ActivityInput input, Optional<EventLog> events) {
+            try {
                 ActivityOutput output = super.execute(input);
                 if (step.equals(LEASE)) {
                     events.ifPresent(EventLog::leased);
@@ -114,10 +124,6 @@ public final class StepInterceptor extends WorkerInterceptorBase implements Auto
             } catch (RuntimeException e) {
                 events.ifPresent(log -> log.failed(step, attempt, e));
                 throw translated(e);
-            } finally {
-                beating.cancel(false);
-                meters.timer("strawberry.phase.seconds", "phase", step, "run", run, "role", role(taskQueue))
-                        .record(System.nanoTime() - start, TimeUnit.NANOSECONDS);
             }
         }
 

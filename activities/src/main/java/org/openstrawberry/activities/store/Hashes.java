@@ -16,6 +16,11 @@ public final class Hashes {
         return Sha256.of(file);
     }
 
+    /** The hash of bytes. */
+    public static String sha256(byte[] content) {
+        return HexFormat.of().formatHex(newSha256().digest(content));
+    }
+
     /**
      * Whether files are what was written.
      *

@@ -10,6 +10,7 @@ import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.datatype.jdk8.Jdk8Module;
 import java.io.BufferedReader;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
@@ -47,6 +48,17 @@ public final class Json {
                 writeLine(out, value);
             }
         };
+    }
+
+    /** The content of a file with one object a line. */
+    public static byte[] bytes(Iterable<?> values) {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        try {
+            lines(values).write(bytes);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return bytes.toByteArray();
     }
 
     /** Writes one object and a line break. */

@@ -38,6 +38,7 @@ public final class TensorBoardLog {
 
     private final Path file;
     private long end = -1;
+    private int last = -1; // iteration
 
     /** @param runDirectory below which the file lies */
     public TensorBoardLog(Path runDirectory) {
@@ -63,13 +64,14 @@ public final class TensorBoardLog {
                 DurableFiles.replace(file, temporary -> Files.write(temporary, bytes));
             }
             end = bytes.length;
+            last = events.isEmpty() ? -1 : events.get(events.size() - 1).row().iteration();
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
     }
 
     /**
-     * Writes the event of the iteration after the last one that is there.
+     * Writes the event of the iteration after the last one that is there; one that is there already is not written again.
      *
      * @return false, and nothing is written, where the file is not as this left it: then it has to be mended
      */
@@ -77,6 +79,9 @@ public final class TensorBoardLog {
         try {
             if (end < 0 || !Files.exists(file) || Files.size(file) != end) {
                 return false;
+            }
+            if (event.row().iteration() <= last) {
+                return true;
             }
             byte[] bytes = record(content(event));
             try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
@@ -86,6 +91,7 @@ public final class TensorBoardLog {
                 }
             }
             end += bytes.length;
+            last = event.row().iteration();
             return true;
         } catch (IOException e) {
             throw new UncheckedIOException(e);

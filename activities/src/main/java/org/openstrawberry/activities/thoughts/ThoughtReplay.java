@@ -138,7 +138,9 @@ public final class ThoughtReplay {
     private static SamplingSpec settings(Run run, int iteration) {
         String path = RunLayout.iterationRecord(iteration);
         // What an iteration adjusts is in the state before it where it is not over.
-        String known = run.store().isWhole(path) ? path : RunLayout.iterationRecord(iteration - 1);
+        // So are settings of thoughts that were sampled ahead.
+        boolean own = run.spec().sampling().ahead() == 0 && run.store().isWhole(path);
+        String known = own ? path : RunLayout.iterationRecord(iteration - 1);
         Map<String, Object> adjusted = run.store().isWhole(known)
                 ? Json.read(run.store().resolve(known), IterationRecord.class)
                         .state()

@@ -1,5 +1,7 @@
 package org.openstrawberry.activities.thoughts;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -26,6 +28,7 @@ import org.openstrawberry.activities.run.Run;
 import org.openstrawberry.activities.runtime.Heartbeats;
 import org.openstrawberry.activities.runtime.Tensors;
 import org.openstrawberry.activities.runtime.Timed;
+import org.openstrawberry.activities.store.Hashes;
 import org.openstrawberry.activities.store.Json;
 import org.openstrawberry.activities.store.RunLayout;
 import org.openstrawberry.activities.thoughts.Forest.Thought;
@@ -147,7 +150,13 @@ final class TreeThinking {
             }
             Timed<List<WaveLine>> drawn = tensors.call(() -> Timed.of(() -> forest.draw(writer())));
             seconds += drawn.seconds();
-            run.store().publish(path, Json.lines(drawn.value()));
+            byte[] content = Json.bytes(drawn.value());
+            ArtifactRef standing = run.store().publish(path, out -> out.write(content));
+            if (!standing.sha256().equals(Hashes.sha256(content))) {
+                // Of another machine, whose bits differ: the tree in memory must not part from what is written.
+                throw new UncheckedIOException(new IOException(
+                        path + ": another attempt has drawn this wave; its thoughts are taken next time"));
+            }
         }
 
         /** On the tensor thread. The policy may have been loaded again since the last wave; its bits are the same. */

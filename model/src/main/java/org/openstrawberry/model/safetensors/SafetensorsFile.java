@@ -5,13 +5,13 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.IntBuffer;
 import java.nio.ShortBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.channels.FileChannel.MapMode;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -22,11 +22,12 @@ import org.openstrawberry.config.InvalidInputException;
 
 /**
  * A safetensors file, open for reading. Opening reads and checks the header only and does not start the engine; tensors
- * are mapped into memory piece by piece as they are read, so files and tensors may be larger than 2 GB.
+ * are read piece by piece, so files and tensors may be larger than 2 GB. They are not mapped into memory: Java can't end a
+ * mapping, so that all of a file would stay counted as the process's own.
  */
 public final class SafetensorsFile implements AutoCloseable {
-    /** Elements mapped and converted at a time. */
-    private static final int PIECE = 1 << 22;
+    /** Elements read and converted at a time: what a processor's cache holds. */
+    private static final int PIECE = 1 << 18;
 
     private final Path path;
     private final FileChannel channel;
@@ -126,20 +127,21 @@ public final class SafetensorsFile implements AutoCloseable {
             return array;
         }
         boolean asIs = isAsInMemory(entry);
-        int staged = asIs ? 0 : (int) Math.min(piece, elements);
-        ByteBuffer staging =
-                ByteBuffer.allocateDirect(staged * type.getNumOfBytes()).order(ByteOrder.nativeOrder());
+        int most = (int) Math.min(piece, elements);
+        ByteBuffer source =
+                ByteBuffer.allocateDirect(most * entry.type().bytes()).order(ByteOrder.LITTLE_ENDIAN);
+        ByteBuffer converted = ByteBuffer.allocateDirect(asIs ? 0 : most * type.getNumOfBytes())
+                .order(ByteOrder.nativeOrder());
         try (NDManager scratch = manager.newSubManager()) {
             NDArray flat = array.reshape(elements);
             flat.attach(scratch);
             for (long from = 0; from < elements; from += piece) {
                 int count = (int) Math.min(piece, elements - from);
-                ByteBuffer source = map(entry, from, count);
+                fill(source.clear().limit(count * entry.type().bytes()), entry, from);
                 if (!asIs) {
-                    convert(source, entry.type(), staging.clear().limit(count * type.getNumOfBytes()));
+                    convert(source, entry.type(), converted.clear().limit(count * type.getNumOfBytes()));
                 }
-                // The engine reads a direct buffer where it is, so this is the only copy: from the system's cache.
-                try (NDArray part = scratch.create(asIs ? source : staging, new Shape(count), type)) {
+                try (NDArray part = scratch.create(asIs ? source : converted, new Shape(count), type)) {
                     flat.set(new NDIndex("{}:{}", from, from + count), part);
                 }
             }
@@ -167,22 +169,26 @@ public final class SafetensorsFile implements AutoCloseable {
         return entry;
     }
 
-    private ByteBuffer map(Header.Entry entry, long from, int count) throws IOException {
-        int bytes = entry.type().bytes();
-        return channel.map(MapMode.READ_ONLY, entry.start() + from * bytes, (long) count * bytes)
-                .order(ByteOrder.LITTLE_ENDIAN);
+    private void fill(ByteBuffer buffer, Header.Entry entry, long from) throws IOException {
+        long position = entry.start() + from * entry.type().bytes();
+        while (buffer.hasRemaining()) {
+            int read = channel.read(buffer, position);
+            if (read < 0) {
+                throw new EOFException("ended early, at byte " + position);
+            }
+            position += read;
+        }
+        buffer.flip();
     }
 
-    /** Whether the bytes of the file are those of an array. The engine expects elements at multiples of their size. */
+    /** Whether the bytes of the file are those of an array. */
     private static boolean isAsInMemory(Header.Entry entry) {
         boolean same =
                 switch (entry.type()) {
                     case F32, I32, I64 -> true;
                     default -> false;
                 };
-        return same
-                && ByteOrder.nativeOrder() == ByteOrder.LITTLE_ENDIAN
-                && entry.start() % entry.type().bytes() == 0;
+        return same && ByteOrder.nativeOrder() == ByteOrder.LITTLE_ENDIAN;
     }
 
     private static void convert(ByteBuffer source, ElementType type, ByteBuffer target) {

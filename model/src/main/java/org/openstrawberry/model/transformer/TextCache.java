@@ -108,7 +108,14 @@ public final class TextCache implements AutoCloseable {
         }
         needed.add(text);
         found.add(piece);
+        text.before.ifPresent(this::touch);
         return found;
+    }
+
+    /** Makes a text and what is before it the last to give way. */
+    private void touch(Text text) {
+        pieces.get(text);
+        text.before.ifPresent(this::touch);
     }
 
     /** Makes room. What goes on from a text was needed whenever the text was, and before it in the order of giving way. */

@@ -120,14 +120,42 @@ class Kernels(Module):
     scores.view(rows, -1, s, length).add_(mask)
     return scores.softmax(-1)
 
+  def rows_at_once(self, q: Tensor, k: Tensor) -> int:
+    # All of them, or as many as have 64 MiB of scores: these grow with the square of the length.
+    scores = q.size(2) * q.size(1) * k.size(1)
+    return q.size(0) if q.size(0) * scores <= 16777216 else max(1, 16777216 // scores)
+
   def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor, numbers: List[float]) -> List[Tensor]:
     # [rows · s, heads, dim], and the shares of attention for the way back if they are not too large to be kept
+    some = self.rows_at_once(q, k)
+    if some >= q.size(0):
+      return self.attend_at_once(q, k, v, mask, numbers)
+    found: List[Tensor] = []
+    for i in range(0, q.size(0), some):
+      m = mask[i:i + some] if mask.size(0) > 1 else mask
+      found.append(self.attend_at_once(q[i:i + some], k[i:i + some], v[i:i + some], m, numbers)[0])
+    return [torch.cat(found), q.new_zeros([0])]
+
+  def attend_at_once(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor, numbers: List[float]) -> List[Tensor]:
     rows, s, kv = q.size(0), q.size(1), k.size(2)
     p = self.shares(self.scores(self.by_kv_head(q, kv), self.by_head(k), numbers[1], numbers[2]), mask, rows)
     a = self.by_row(torch.bmm(p, self.by_head(v)), rows, kv, s)
     return [a, p if p.numel() <= 16777216 and numbers[2] == 0 else p.new_zeros([0])]
 
   def attend_backward(self, d: Tensor, q: Tensor, k: Tensor, v: Tensor, mask: Tensor, p: Tensor, numbers: List[float]) -> List[Tensor]:
+    some = self.rows_at_once(q, k)
+    if some >= q.size(0):
+      return self.attend_backward_at_once(d, q, k, v, mask, p, numbers)
+    d_q, d_k, d_v = [torch.empty_like(q), torch.empty_like(k), torch.empty_like(v)]
+    for i in range(0, q.size(0), some):
+      m = mask[i:i + some] if mask.size(0) > 1 else mask
+      found = self.attend_backward_at_once(d[i:i + some], q[i:i + some], k[i:i + some], v[i:i + some], m, p, numbers)
+      d_q[i:i + some] = found[0]
+      d_k[i:i + some] = found[1]
+      d_v[i:i + some] = found[2]
+    return [d_q, d_k, d_v]
+
+  def attend_backward_at_once(self, d: Tensor, q: Tensor, k: Tensor, v: Tensor, mask: Tensor, p: Tensor, numbers: List[float]) -> List[Tensor]:
     rows, s, kv, length = q.size(0), q.size(1), k.size(2), k.size(1)
     scale, cap = numbers[1], numbers[2]
     dim = q.size(3)

@@ -98,6 +98,23 @@ class TrainerTest {
         assertThat(eight.gradNorm()).isCloseTo(one.gradNorm(), within(1e-5));
     }
 
+    /** 300 pairs of 120 tokens have more scores of attention than are computed at a time; one pair has not. */
+    @Test
+    void attentionInPartsGivesTheGradientsOfAttentionAtOnce() {
+        Random random = new Random(4);
+        List<PreferencePair> pairs = new ArrayList<>();
+        for (int i = 0; i < 300; i++) {
+            pairs.add(new PreferencePair(
+                    new int[] {1 + i % 9},
+                    random.ints(119, 0, 13).toArray(),
+                    random.ints(119, 0, 13).toArray()));
+        }
+        Map<String, float[]> inParts = dpoGradients(pairs, 100_000);
+        Map<String, float[]> atOnce = dpoGradients(pairs, 10_000);
+        inParts.forEach(
+                (name, gradient) -> assertThat(atOnce.get(name)).as(name).containsExactly(gradient, within(1e-5f)));
+    }
+
     /** Those that sort the batch, count its tokens or weigh its pairs too. */
     @Test
     void everyLossIsTheSameHoweverTheBatchIsParted() {
