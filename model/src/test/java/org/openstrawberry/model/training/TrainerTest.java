@@ -112,7 +112,7 @@ class TrainerTest {
         Map<String, float[]> inParts = dpoGradients(pairs, 100_000);
         Map<String, float[]> atOnce = dpoGradients(pairs, 10_000);
         inParts.forEach(
-                (name, gradient) -> assertThat(atOnce.get(name)).as(name).containsExactly(gradient, within(1e-5f)));
+                (name, gradient) -> assertThat(atOnce.get(name)).as(name).containsExactly(gradient, within(1e-4f)));
     }
 
     /** Those that sort the batch, count its tokens or weigh its pairs too. */
