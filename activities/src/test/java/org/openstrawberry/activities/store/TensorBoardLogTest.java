@@ -61,6 +61,17 @@ class TensorBoardLogTest {
         assertThat(Files.readAllBytes(file())).isEqualTo(appended);
     }
 
+    /** A server that lost its answer asks for the same iteration again. */
+    @Test
+    void anIterationThatIsThereIsNotAppendedAgain() throws IOException {
+        log.mend(List.of(BASE));
+        assertThat(log.append(FIRST)).isTrue();
+        assertThat(log.append(FIRST)).isTrue();
+        assertThat(log.append(SECOND)).isTrue();
+
+        assertThat(read()).hasSize(3);
+    }
+
     @Test
     void whatACrashToreIsNotAppendedTo() throws IOException {
         assertThat(log.append(BASE)).as("never looked at").isFalse();
