@@ -80,7 +80,7 @@ public final class RunSteps implements RunActivities {
                         .limit(standing + 1L)
                         .map(IterationRecord::metrics)
                         .toList());
-        show(() -> mendTensorBoard(run, standing));
+        show(() -> mendTensorBoard(run, done.subList(0, Math.min(standing + 1, done.size()))));
         TrainingState state =
                 done.isEmpty() ? TrainingState.fresh() : done.get(standing).state();
         new EventLog(run.directory()).opened(state.iteration());
@@ -139,7 +139,8 @@ public final class RunSteps implements RunActivities {
         show(() -> {
             if (!tensorBoard(run).append(event(run, recorded))) {
                 // Another process wrote to it, or this one has just begun.
-                mendTensorBoard(run, recorded.iteration());
+                List<IterationRecord> done = unbroken(run.store());
+                mendTensorBoard(run, done.subList(0, Math.min(recorded.iteration() + 1, done.size())));
             }
         });
     }
@@ -157,12 +158,9 @@ public final class RunSteps implements RunActivities {
         return tensorBoards.computeIfAbsent(run.directory(), TensorBoardLog::new);
     }
 
-    private void mendTensorBoard(Run run, int last) {
+    private void mendTensorBoard(Run run, List<IterationRecord> done) {
         tensorBoard(run)
-                .mend(unbroken(run.store()).stream()
-                        .limit(last + 1L)
-                        .map(record -> event(run, record.metrics()))
-                        .toList());
+                .mend(done.stream().map(record -> event(run, record.metrics())).toList());
     }
 
     /** As of when the iteration was recorded, so that a file that is written anew says the same. */
