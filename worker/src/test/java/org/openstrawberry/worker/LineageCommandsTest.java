@@ -386,18 +386,8 @@ class LineageCommandsTest {
 
     /** The trained run once more, to be damaged. */
     private Path copy() throws IOException {
-        Path from = shared.resolve("run");
-        Path to = folder.resolve("copy");
-        try (Stream<Path> all = Files.walk(from)) {
-            for (Path path : all.toList()) {
-                Path target = to.resolve(from.relativize(path).toString());
-                if (Files.isDirectory(path)) {
-                    Files.createDirectories(target);
-                } else {
-                    Files.copy(path, target);
-                }
-            }
-        }
-        return to;
+        Path copy = folder.resolve("copy");
+        TinyRun.copy(shared.resolve("run"), copy);
+        return copy;
     }
 }

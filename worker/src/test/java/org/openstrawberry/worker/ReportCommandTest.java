@@ -15,7 +15,6 @@ import java.util.List;
 import java.util.regex.MatchResult;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -252,19 +251,9 @@ class ReportCommandTest {
 
     /** The trained run once more, to be damaged. */
     private Path copy() throws IOException {
-        Path from = shared.resolve("run");
-        Path to = folder.resolve("copy");
-        try (Stream<Path> all = Files.walk(from)) {
-            for (Path path : all.toList()) {
-                Path target = to.resolve(from.relativize(path).toString());
-                if (Files.isDirectory(path)) {
-                    Files.createDirectories(target);
-                } else {
-                    Files.copy(path, target);
-                }
-            }
-        }
-        return to;
+        Path copy = folder.resolve("copy");
+        TinyRun.copy(shared.resolve("run"), copy);
+        return copy;
     }
 
     private static void truncate(Path file) throws IOException {

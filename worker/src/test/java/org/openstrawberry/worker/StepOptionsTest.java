@@ -9,7 +9,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.openstrawberry.activities.store.DurableFiles;
@@ -49,7 +48,7 @@ class StepOptionsTest {
         assertStepsSayWhatTheyWereTakenWith();
         for (boolean refreshesAreLogged : new boolean[] {true, false}) {
             String name = "damaged-" + refreshesAreLogged;
-            copy(run.directory("sound"), run.directory(name));
+            TinyRun.copy(run.directory("sound"), run.directory(name));
             damage(name, refreshesAreLogged);
 
             assertThat(train(name, OPTIONS).err()).isEmpty();
@@ -87,14 +86,6 @@ class StepOptionsTest {
         assertThat(first.at("/batches").size()).isEqualTo(3 * ((pairs + 1) / 2));
         assertThat(first.at("/metrics/optimizer~1steps").intValue())
                 .isEqualTo(first.at("/batches").size());
-    }
-
-    private static void copy(Path from, Path to) throws IOException {
-        try (Stream<Path> files = Files.walk(from)) {
-            for (Path file : files.toList()) {
-                Files.copy(file, to.resolve(from.relativize(file).toString()));
-            }
-        }
     }
 
     private List<Path> refreshes(String name) {

@@ -149,4 +149,13 @@ final class TinyRun {
         ModelInitializer.init(config, 3, folder.resolve("reward-model"));
         return folder.resolve("reward-model");
     }
+
+    /** Copies a folder to where nothing is yet. */
+    static void copy(Path from, Path to) throws IOException {
+        try (Stream<Path> files = Files.walk(from)) {
+            for (Path file : files.toList()) {
+                Files.copy(file, to.resolve(from.relativize(file).toString()));
+            }
+        }
+    }
 }
