@@ -1,7 +1,7 @@
 package org.openstrawberry.activities.ranking;
 
+import com.google.common.primitives.Ints;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
@@ -51,7 +51,7 @@ final class StepPairs {
                 ranked.rejectedRank(),
                 firstThought(steps, chosen.id()),
                 firstThought(steps, rejected.id()),
-                joined(prompt.ids(), before),
+                Ints.concat(prompt.ids(), before),
                 chosen.tokens(),
                 rejected.tokens(),
                 Optional.of(chosen.logprobs()),
@@ -79,7 +79,7 @@ final class StepPairs {
     /** The tokens from the root to a step's end. */
     private static int[] path(List<TreeLine> steps, int id) {
         TreeLine step = steps.get(id);
-        return joined(step.parent().map(parent -> path(steps, parent)).orElse(new int[0]), step.tokens());
+        return Ints.concat(step.parent().map(parent -> path(steps, parent)).orElse(new int[0]), step.tokens());
     }
 
     /** The text from the root to a step's end. */
@@ -100,11 +100,5 @@ final class StepPairs {
             }
         }
         return first;
-    }
-
-    private static int[] joined(int[] first, int[] second) {
-        int[] all = Arrays.copyOf(first, first.length + second.length);
-        System.arraycopy(second, 0, all, first.length, second.length);
-        return all;
     }
 }

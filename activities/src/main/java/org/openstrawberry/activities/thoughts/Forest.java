@@ -1,7 +1,8 @@
 package org.openstrawberry.activities.thoughts;
 
+import com.google.common.primitives.Floats;
+import com.google.common.primitives.Ints;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -162,8 +163,8 @@ public final class Forest {
                     prompt,
                     thoughts.size(),
                     last,
-                    joined(from.path(), thought.ids()),
-                    joined(from.pathLogProbs(), thought.logProbs()),
+                    Ints.concat(from.path(), thought.ids()),
+                    Floats.concat(from.pathLogProbs(), thought.logProbs()),
                     thought.ended()));
         }
     }
@@ -281,17 +282,5 @@ public final class Forest {
             throw new IllegalStateException("a thought of prompt " + prompt + ", which has no tree here");
         }
         return tree;
-    }
-
-    private static int[] joined(int[] first, int[] second) {
-        int[] all = Arrays.copyOf(first, first.length + second.length);
-        System.arraycopy(second, 0, all, first.length, second.length);
-        return all;
-    }
-
-    private static float[] joined(float[] first, float[] second) {
-        float[] all = Arrays.copyOf(first, first.length + second.length);
-        System.arraycopy(second, 0, all, first.length, second.length);
-        return all;
     }
 }

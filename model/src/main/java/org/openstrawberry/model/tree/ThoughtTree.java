@@ -1,5 +1,7 @@
 package org.openstrawberry.model.tree;
 
+import com.google.common.primitives.Floats;
+import com.google.common.primitives.Ints;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -122,18 +124,12 @@ public final class ThoughtTree {
 
         /** Tokens from the root to its end. */
         public int[] path() {
-            int[] before = parent.map(Node::path).orElse(new int[0]);
-            int[] path = Arrays.copyOf(before, before.length + tokens.length);
-            System.arraycopy(tokens, 0, path, before.length, tokens.length);
-            return path;
+            return Ints.concat(parent.map(Node::path).orElse(new int[0]), tokens);
         }
 
         /** The log-probabilities of {@link #path}. */
         public float[] pathLogProbs() {
-            float[] before = parent.map(Node::pathLogProbs).orElse(new float[0]);
-            float[] path = Arrays.copyOf(before, before.length + logProbs.length);
-            System.arraycopy(logProbs, 0, path, before.length, logProbs.length);
-            return path;
+            return Floats.concat(parent.map(Node::pathLogProbs).orElse(new float[0]), logProbs);
         }
 
         /** How many tokens lead to its end. */
