@@ -30,12 +30,15 @@ final class RewardProcess {
     private final Process process;
     private final BufferedWriter requests;
     private final BufferedReader answers;
+    private final Thread errors;
     private volatile String lastError = "";
     private volatile boolean closing;
     private long asked;
 
-    private RewardProcess(Process process) {
+    private RewardProcess(String program, Process process) {
         this.process = process;
+        errors = new Thread(() -> logErrors(program), "reward-stderr");
+        errors.setDaemon(true);
         requests = process.outputWriter(StandardCharsets.UTF_8);
         answers = process.inputReader(StandardCharsets.UTF_8);
     }
@@ -43,10 +46,12 @@ final class RewardProcess {
     /** Starts the program. */
     static RewardProcess start(CommandSpec spec) {
         try {
-            RewardProcess started = new RewardProcess(new ProcessBuilder(spec.run())
-                    .directory(new File(spec.directory()))
-                    .start());
-            started.logErrors(spec.run().get(0));
+            RewardProcess started = new RewardProcess(
+                    spec.run().get(0),
+                    new ProcessBuilder(spec.run())
+                            .directory(new File(spec.directory()))
+                            .start());
+            started.errors.start();
             return started;
         } catch (IOException e) {
             throw new RewardException(String.valueOf(e.getMessage()), e);
@@ -54,20 +59,14 @@ final class RewardProcess {
     }
 
     private void logErrors(String program) {
-        Thread reader = new Thread(
-                () -> {
-                    try {
-                        process.errorReader(StandardCharsets.UTF_8).lines().forEach(line -> {
-                            lastError = line;
-                            log.info("{}: {}", program, line);
-                        });
-                    } catch (UncheckedIOException e) {
-                        log.debug("a program was ended while it wrote", e);
-                    }
-                },
-                "reward-stderr");
-        reader.setDaemon(true);
-        reader.start();
+        try {
+            process.errorReader(StandardCharsets.UTF_8).lines().forEach(line -> {
+                lastError = line;
+                log.info("{}: {}", program, line);
+            });
+        } catch (UncheckedIOException e) {
+            log.debug("a program was ended while it wrote", e);
+        }
     }
 
     boolean isAlive() {
@@ -117,6 +116,7 @@ final class RewardProcess {
         try {
             if (process.waitFor(SECONDS_TO_END, TimeUnit.SECONDS)) {
                 how = " with exit code " + process.exitValue();
+                errors.join(TimeUnit.SECONDS.toMillis(SECONDS_TO_END)); // its last words may not have been read yet
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();

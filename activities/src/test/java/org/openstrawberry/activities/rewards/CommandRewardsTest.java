@@ -47,6 +47,7 @@ class CommandRewardsTest extends RewardsTest {
                 score="{\\"id\\": $id, \\"score\\": "
                 case $order in
                     die) echo "out of memory" >&2; exit 3 ;;
+                    late) (exec > /dev/null; sleep .3; echo "killed by the launcher" >&2) & exit 3 ;;
                     hang) sleep 600 ;;
                     garbage) echo "Loading weights ..." ;;
                     half) printf '{"id":'; exit 0 ;;
@@ -111,6 +112,7 @@ class CommandRewardsTest extends RewardsTest {
             delimiter = '|',
             value = {
                 "die | the program ended with exit code 3: out of memory",
+                "late | the program ended with exit code 3: killed by the launcher",
                 "garbage | expected a line of JSON from the program, found Loading weights ...",
                 "half | expected a line of JSON from the program, found {\"id\":",
                 "nan | the reward is not a finite number",
