@@ -74,13 +74,15 @@ final class ReadPiece implements AutoCloseable {
         return Kernels.call("joined").with(last).tensor(owner);
     }
 
-    /** The caches of rows, with room for more tokens. */
-    static List<NDArray> seat(List<List<ReadPiece>> texts, int[] textOfRow, int slots, NDManager owner) {
+    /** The caches of rows, with room for more tokens, or, to be shared, of texts. */
+    static List<NDArray> seat(
+            List<List<ReadPiece>> texts, int[] textOfRow, int slots, boolean shared, NDManager owner) {
         return Kernels.call("seat")
                 .with(caches(texts.stream().flatMap(List::stream)))
                 .with(texts.stream().mapToLong(List::size).toArray())
                 .with(Arrays.stream(textOfRow).asLongStream().toArray())
                 .with(slots)
+                .with(shared)
                 .tensors(owner);
     }
 

@@ -13,10 +13,22 @@ import org.openstrawberry.model.pretrained.ModelConfig;
 /**
  * Sequences under way: their keys and values, in memory allocated once and written in place, and the scores of their next
  * tokens. A prompt goes through the model once, whatever the number of its rows; rows that have ended leave the batch.
+ *
+ * <p>Where much would have to be copied, the rows of a prompt do not get its keys and values but share them: less memory, and at
+ * each token they are read once for all of these rows.
  */
 public final class Writing implements AutoCloseable {
     /** A place so far away that no window reaches it. */
     private static final long NOWHERE = -(1L << 41);
+
+    /**
+     * So many bytes of a layer's keys are worth sharing: below, joining what is found among the shared and the own ones takes
+     * longer than reading copies.
+     */
+    public static final long WORTH_SHARING = 1_500_000;
+
+    /** Of a row: scores, its number, the place of its token, the places of its slots, its text; then a cache or two a layer. */
+    private static final int OF_A_ROW = 5;
 
     private final WritingWeights weights;
     private final NDManager memory;
@@ -24,7 +36,8 @@ public final class Writing implements AutoCloseable {
     private final List<NDArray> spins = new ArrayList<>();
     private final long[] plan;
     private final boolean padded;
-    private List<NDArray> state; // scores, rows in the batch, their places, the places of their slots, caches
+    private List<NDArray> state; // of the rows in the batch
+    private List<NDArray> shared = List.of(); // lengths of texts, their keys and values; nothing where rows have copies
     private int slot;
 
     /**
@@ -67,25 +80,64 @@ public final class Writing implements AutoCloseable {
         long[] lengths = Arrays.stream(promptOfRow)
                 .mapToLong(prompt -> prompts.get(prompt).length)
                 .toArray();
+        boolean sharing = sharing(prompts.size(), time);
+        slot = sharing ? 0 : time;
         try (NDManager scratch = memory.newSubManager()) {
-            List<NDArray> found = prefill(prompts, time, scratch);
-            NDArray promptOf = Tensors.longs(
-                    scratch, Arrays.stream(promptOfRow).asLongStream().toArray(), new Shape(rows));
-            List<NDArray> begun = new ArrayList<>();
-            begun.add(Kernels.call("rows").with(found.get(0)).with(promptOf).tensor(memory));
-            long[] all = new long[rows];
-            Arrays.setAll(all, row -> row);
-            begun.add(Tensors.longs(memory, all, new Shape(rows)));
-            begun.add(Tensors.longs(memory, lengths, new Shape(rows)));
-            begun.add(slotPlaces(lengths, time, slots));
-            begun.addAll(Kernels.call("spread")
-                    .with(found.subList(1, found.size()))
-                    .with(promptOf)
-                    .with(slots)
-                    .tensors(memory));
-            state = begun;
+            List<NDArray> found = prefill(prompts, time, sharing, scratch);
+            NDArray promptOf = ids(promptOfRow, scratch);
+            NDArray scores =
+                    Kernels.call("rows").with(found.get(0)).with(promptOf).tensor(memory);
+            List<NDArray> caches = found.subList(1, found.size());
+            if (sharing) {
+                caches.forEach(cache -> cache.attach(memory));
+                share(prompts.stream().mapToInt(prompt -> prompt.length).toArray(), caches);
+                state = begun(scores, lengths, promptOfRow, 0, 0, room(newTokens));
+            } else {
+                List<NDArray> spread = Kernels.call("spread")
+                        .with(caches)
+                        .with(promptOf)
+                        .with(slots)
+                        .tensors(memory);
+                state = begun(scores, lengths, promptOfRow, time, slots, spread);
+            }
         }
-        slot = time;
+    }
+
+    private boolean sharing(int texts, int time) {
+        ModelConfig config = weights.decoder().config();
+        long bytes = weights.decoder().precision() == Precision.BFLOAT16 ? 2 : 4;
+        return !memory.getDevice().isGpu()
+                && config.attentionSoftCap().isEmpty()
+                && (rows - (long) texts) * time * config.kvHeads() * config.headDim() * bytes >= WORTH_SHARING;
+    }
+
+    private void share(int[] lengths, List<NDArray> caches) {
+        List<NDArray> all = new ArrayList<>();
+        all.add(ids(lengths, memory));
+        all.addAll(caches);
+        shared = all;
+    }
+
+    private List<NDArray> room(int newTokens) {
+        return Kernels.call("room")
+                .with(shared.subList(1, shared.size()))
+                .with(rows)
+                .with(newTokens)
+                .tensors(memory);
+    }
+
+    private List<NDArray> begun(
+            NDArray scores, long[] lengths, int[] textOfRow, int time, int slots, List<NDArray> caches) {
+        long[] all = new long[rows];
+        Arrays.setAll(all, row -> row);
+        List<NDArray> begun = new ArrayList<>();
+        begun.add(scores);
+        begun.add(Tensors.longs(memory, all, new Shape(rows)));
+        begun.add(Tensors.longs(memory, lengths, new Shape(rows)));
+        begun.add(slotPlaces(lengths, time, slots));
+        begun.add(ids(textOfRow, memory));
+        begun.addAll(caches);
+        return begun;
     }
 
     /**
@@ -122,16 +174,17 @@ public final class Writing implements AutoCloseable {
         spins.addAll(spins(weights.decoder(), slots, memory));
         long[] lengths =
                 Arrays.stream(textOfRow).mapToLong(text -> textLengths[text]).toArray();
-        long[] all = new long[rows];
-        Arrays.setAll(all, row -> row);
-        List<NDArray> begun = new ArrayList<>();
-        begun.add(ReadPiece.logits(texts, textOfRow, memory));
-        begun.add(Tensors.longs(memory, all, new Shape(rows)));
-        begun.add(Tensors.longs(memory, lengths, new Shape(rows)));
-        begun.add(slotPlaces(lengths, time, slots));
-        begun.addAll(ReadPiece.seat(texts, textOfRow, slots, memory));
-        state = begun;
-        slot = time;
+        NDArray scores = ReadPiece.logits(texts, textOfRow, memory);
+        boolean sharing = sharing(texts.size(), time);
+        slot = sharing ? 0 : time;
+        if (sharing) {
+            int[] each = IntStream.range(0, texts.size()).toArray();
+            share(textLengths, ReadPiece.seat(texts, each, time, true, memory));
+            state = begun(scores, lengths, textOfRow, 0, 0, room(newTokens));
+        } else {
+            state = begun(
+                    scores, lengths, textOfRow, time, slots, ReadPiece.seat(texts, textOfRow, slots, false, memory));
+        }
     }
 
     /**
@@ -154,7 +207,7 @@ public final class Writing implements AutoCloseable {
         }
     }
 
-    private List<NDArray> prefill(List<int[]> prompts, int time, NDManager scratch) {
+    private List<NDArray> prefill(List<int[]> prompts, int time, boolean sharing, NDManager scratch) {
         long[] ids = new long[prompts.size() * time];
         long[] lengths = new long[prompts.size()];
         for (int row = 0; row < prompts.size(); row++) {
@@ -166,7 +219,8 @@ public final class Writing implements AutoCloseable {
         }
         return model(Kernels.call("prefill")
                         .with(Tensors.longs(scratch, ids, new Shape(prompts.size(), time)))
-                        .with(Tensors.longs(scratch, lengths, new Shape(lengths.length))))
+                        .with(Tensors.longs(scratch, lengths, new Shape(lengths.length)))
+                        .with(sharing))
                 .tensors(scratch);
     }
 
@@ -216,14 +270,12 @@ public final class Writing implements AutoCloseable {
         }
         List<NDArray> before = state;
         try (NDManager scratch = memory.newSubManager()) {
-            Kernels.Call call = Kernels.call("write")
-                    .with(before.get(0))
-                    .with(before.get(1))
-                    .with(before.get(2))
-                    .with(slot)
-                    .with(before.get(3))
+            Kernels.Call call = Kernels.call("write");
+            before.subList(0, OF_A_ROW).forEach(call::with);
+            call.with(slot)
                     .with(padded)
-                    .with(before.subList(4, before.size()));
+                    .with(before.subList(OF_A_ROW, before.size()))
+                    .with(shared);
             List<NDArray> found = model(call)
                     .with(Tensors.floats(scratch, flat, new Shape(steps, rows)))
                     .with(ids(banned, scratch))
@@ -231,7 +283,9 @@ public final class Writing implements AutoCloseable {
                     .with(new double[] {choice.temperature, choice.topK, choice.topP, choice.minP})
                     .with(last)
                     .tensors(memory);
-            state = found.subList(2, found.size());
+            state = found.subList(2, 2 + before.size());
+            shared.forEach(NDArray::close);
+            shared = found.subList(2 + before.size(), found.size());
             slot += steps;
             before.forEach(NDArray::close);
             return written(found.get(0), found.get(1), steps);

@@ -551,8 +551,9 @@ class Kernels(Module):
       logits.div_(numbers[5]).tanh_().mul_(numbers[5])
     return logits
 
-  def prefill(self, ids: Tensor, lengths: Tensor, w: List[Tensor], top: List[Tensor], spins: List[Tensor], plan: List[int], sizes: List[int], numbers: List[float]) -> List[Tensor]:
-    # ids [prompts, time], padded on the right, to [logits [prompts, vocab]], the keys of all layers, their values
+  def prefill(self, ids: Tensor, lengths: Tensor, shared: bool, w: List[Tensor], top: List[Tensor], spins: List[Tensor], plan: List[int], sizes: List[int], numbers: List[float]) -> List[Tensor]:
+    # ids [prompts, time], padded on the right, to [logits [prompts, vocab]], the keys of all layers, their values:
+    # [prompts, kv heads, time, dim], but keys of float32 that rows do not share [prompts, kv heads, dim, time]
     prompts, time = ids.size(0), ids.size(1)
     heads, kv, layers = sizes[0], sizes[1], len(plan) // 2
     places = torch.arange(time, device=ids.device)
@@ -573,7 +574,7 @@ class Kernels(Module):
       else:
         all_k, all_v = k.transpose(1, 2).repeat_interleave(heads // kv, 1), v.transpose(1, 2).repeat_interleave(heads // kv, 1)
         a = torch.scaled_dot_product_attention(q.transpose(1, 2), all_k, all_v, None, 0.0, True, scale=1.0).transpose(1, 2).flatten(2)
-      keys.append((k.transpose(1, 2) if v.dtype == 15 else k.permute(0, 2, 3, 1)).contiguous())
+      keys.append((k.transpose(1, 2) if shared or v.dtype == 15 else k.permute(0, 2, 3, 1)).contiguous())
       values.append(v.transpose(1, 2).contiguous())
       x = self.add_product(x, a, w[17 * i + 5], w[17 * i + 6], w[17 * i + 7], numbers[0])
       x = self.feed(x, w, 17 * i, sizes[3], numbers[0])
@@ -596,8 +597,42 @@ class Kernels(Module):
       wider.append(wide)
     return wider
 
-  def next(self, tokens: Tensor, place: Tensor, slot: int, slot_places: Tensor, padded: bool, caches: List[Tensor], w: List[Tensor], top: List[Tensor], spins: List[Tensor], plan: List[int], sizes: List[int], numbers: List[float]) -> Tensor:
-    # tokens [rows], each at its place in its row, to logits [rows, vocab]
+  def room(self, shared: List[Tensor], rows: int, slots: int) -> List[Tensor]:
+    # Caches of rows that share those of their texts: room for their own tokens
+    wide: List[Tensor] = []
+    for cache in shared:
+      wide.append(cache.new_empty([rows, cache.size(1), slots, cache.size(3)]))
+    return wide
+
+  def seats(self, text_of_row: Tensor, texts: int) -> List[Tensor]:
+    # The rows of a text as a table with as many seats for each: the seat of each row, and the row at each seat of each text,
+    # 0 where none sits. Empty where they sit in their order and no seat is free.
+    counts, rows = torch.bincount(text_of_row, minlength=texts), torch.arange(text_of_row.size(0))
+    most = int(counts.max())
+    order = torch.argsort(text_of_row, stable=True)
+    text = text_of_row.index_select(0, order)
+    seat = torch.empty_like(rows).index_copy_(0, order, text * most + rows - (counts.cumsum(0) - counts).index_select(0, text))
+    if rows.size(0) == texts * most and torch.equal(seat, rows):
+      return [rows[:0], rows[:0]]
+    return [seat, torch.zeros([texts * most], dtype=4).index_copy_(0, seat, rows)]
+
+  def attend_shared(self, q: Tensor, keys: Tensor, values: Tensor, text_keys: Tensor, text_values: Tensor, mask: Optional[Tensor], seats: List[Tensor]) -> Tensor:
+    # q [rows, kv heads, group, dim] on the tokens of a row and on those of its text. Each text's keys are read once for all
+    # of its rows; the two results are joined by the sums of their soft-max.
+    kv, group, dim, texts = q.size(1), q.size(2), q.size(3), text_keys.size(0)
+    seated = q if seats[1].numel() == 0 else q.index_select(0, seats[1])
+    seated = seated.view(texts, -1, kv, group, dim).transpose(1, 2).reshape(texts, kv, -1, dim)
+    of_text, log_sum = torch._scaled_dot_product_flash_attention_for_cpu(seated, text_keys, text_values, 0.0, False, attn_mask=mask, scale=1.0)
+    own, own_log_sum = torch._scaled_dot_product_flash_attention_for_cpu(q, keys, values, 0.0, False, scale=1.0)
+    of_text = of_text.view(texts, kv, -1, group, dim).transpose(1, 2).reshape(-1, kv, group, dim)
+    log_sum = log_sum.view(texts, kv, -1, group).transpose(1, 2).reshape(-1, kv, group)
+    if seats[0].numel() > 0:
+      of_text, log_sum = of_text.index_select(0, seats[0]), log_sum.index_select(0, seats[0])
+    return torch.lerp(of_text.float(), own.float(), torch.sigmoid(own_log_sum - log_sum).unsqueeze(-1)).to(q.dtype)
+
+  def next(self, tokens: Tensor, place: Tensor, slot: int, slot_places: Tensor, padded: bool, caches: List[Tensor], shared: List[Tensor], seats: List[Tensor], w: List[Tensor], top: List[Tensor], spins: List[Tensor], plan: List[int], sizes: List[int], numbers: List[float]) -> Tensor:
+    # tokens [rows], each at its place in its row, to logits [rows, vocab]. shared: nothing, or the lengths of the texts that
+    # rows go on from, and their keys and values of all layers
     rows, heads, kv, dim, layers = tokens.size(0), sizes[0], sizes[1], sizes[2], len(plan) // 2
     x = self.embed(tokens, top[0], numbers[4], place, top[1])
     spun = [table.index_select(0, place).unsqueeze(1) for table in spins]
@@ -605,17 +640,25 @@ class Kernels(Module):
     for i in range(layers):
       found = self.project(x, w, 17 * i, plan[2 * i], spun, sizes, numbers)
       keys, values, group, fused = caches[i], caches[layers + i], heads // kv, found[1].dtype == 15 and numbers[2] == 0
-      keys.select(2 if found[1].dtype == 15 else 3, slot).copy_(found[0][:, :, group])
+      keys.select(2 if len(shared) > 0 or found[1].dtype == 15 else 3, slot).copy_(found[0][:, :, group])
       values.select(2, slot).copy_(found[1])
       q, window = found[0][:, :, :group], plan[2 * i + 1]
       masked = padded or window > 0
-      if masked and window not in masks:
+      if masked and window not in masks and len(shared) > 0:
+        distance = (shared[0] + slot).unsqueeze(1) - torch.arange(shared[1].size(2)).unsqueeze(0)
+        far = (distance <= slot) | (distance >= (window if window > 0 else 1 << 40))
+        # No infinity: a text that is out of sight as a whole has a share of 0 as well, and no NaN.
+        masks[window] = torch.zeros(far.size()).masked_fill_(far, -1e30).to(found[1].dtype).unsqueeze(1)
+      elif masked and window not in masks:
         far = (place.unsqueeze(1) - slot_places[:, :slot + 1]) >= (window if window > 0 else 1 << 40)
         masks[window] = torch.zeros(far.size(), device=far.device).masked_fill_(far, -float("inf")).to(found[1].dtype).unsqueeze(1)
-      if fused:
-        mask: Optional[Tensor] = None
-        if masked:
-          mask = masks[window].unsqueeze(1)
+      mask: Optional[Tensor] = None
+      if masked:
+        mask = masks[window].unsqueeze(1)
+      if len(shared) > 0:
+        seen = max(0, slot + 1 - window) if window > 0 else 0
+        a = self.attend_shared(q, keys[:, :, seen:slot + 1], values[:, :, seen:slot + 1], shared[1 + i], shared[1 + layers + i], mask, seats).reshape(rows, -1)
+      elif fused:
         a = torch.scaled_dot_product_attention(q, keys[:, :, :slot + 1], values[:, :, :slot + 1], mask, 0.0, False, scale=1.0).reshape(rows, -1)
       else:
         all_keys = keys.transpose(2, 3) if found[1].dtype == 15 else keys
@@ -670,7 +713,15 @@ class Kernels(Module):
         return [tokens.squeeze(1), shares.gather(1, tokens).squeeze(1).log()]
     return [tokens.squeeze(1), logits.gather(1, tokens).squeeze(1) - logits.logsumexp(-1)]
 
-  def write(self, logits: Tensor, alive: Tensor, place: Tensor, slot: int, slot_places: Tensor, padded: bool, caches: List[Tensor], w: List[Tensor], top: List[Tensor], spins: List[Tensor], plan: List[int], sizes: List[int], numbers: List[float], uniforms: Tensor, banned: Tensor, eos: Tensor, sampling: List[float], last: bool) -> List[Tensor]:
+  def still_read(self, shared: List[Tensor], text_of_row: Tensor) -> Tuple[List[Tensor], Tensor]:
+    # Without the texts all of whose rows have ended, once these are a quarter
+    texts = shared[0].size(0)
+    left, number = torch._unique(text_of_row, True, True)
+    if 4 * left.size(0) > 3 * texts:
+      return shared, text_of_row
+    return [tensor.index_select(0, left) for tensor in shared], number
+
+  def write(self, logits: Tensor, alive: Tensor, place: Tensor, slot_places: Tensor, text_of_row: Tensor, slot: int, padded: bool, caches: List[Tensor], shared: List[Tensor], w: List[Tensor], top: List[Tensor], spins: List[Tensor], plan: List[int], sizes: List[int], numbers: List[float], uniforms: Tensor, banned: Tensor, eos: Tensor, sampling: List[float], last: bool) -> List[Tensor]:
     # As many tokens for each row as there are uniforms [steps, all rows]; alive: the rows that are still in the batch. Rows
     # leave it when a quarter of them has ended. Gives tokens and log-probabilities [steps, all rows], -1 and 0 where
     # there is none, and the state to go on from.
@@ -678,6 +729,9 @@ class Kernels(Module):
     written = torch.full_like(uniforms, -1, dtype=4)
     told = torch.zeros_like(uniforms)
     done = torch.zeros_like(alive, dtype=11)
+    seats: List[Tensor] = []
+    if len(shared) > 0:
+      seats = self.seats(text_of_row, shared[0].size(0))
     for step in range(steps):
       chosen = self.choose(logits, uniforms[step].index_select(0, alive), banned, sampling)
       tokens = chosen[0]
@@ -687,24 +741,27 @@ class Kernels(Module):
         done = done | (tokens.unsqueeze(1) == eos).any(1)
         writing = int((~done).sum())
         if writing == 0:
-          return [written, told, logits, alive[:0], place, slot_places] + caches
+          return [written, told, logits, alive[:0], place, slot_places, text_of_row] + caches + shared
         if 4 * writing <= 3 * done.size(0):
           rows = (~done).nonzero().squeeze(1)
           alive, place, tokens = alive.index_select(0, rows), place.index_select(0, rows), tokens.index_select(0, rows)
-          slot_places = slot_places.index_select(0, rows)
+          slot_places, text_of_row = slot_places.index_select(0, rows), text_of_row.index_select(0, rows)
           caches = [cache.index_select(0, rows) for cache in caches]
+          if len(shared) > 0:
+            shared, text_of_row = self.still_read(shared, text_of_row)
+            seats = self.seats(text_of_row, shared[0].size(0))
           done = torch.zeros_like(alive, dtype=11)
       if step + 1 < steps or not last:
-        logits = self.next(tokens, place, slot, slot_places, padded, caches, w, top, spins, plan, sizes, numbers)
+        logits = self.next(tokens, place, slot, slot_places, padded, caches, shared, seats, w, top, spins, plan, sizes, numbers)
         place = place + 1
         slot += 1
     if done.any():
       # Rows that have ended but are still in the batch end here, for a fresh call would not know of them.
       rows = (~done).nonzero().squeeze(1)
       alive, place, logits = alive.index_select(0, rows), place.index_select(0, rows), logits.index_select(0, rows)
-      slot_places = slot_places.index_select(0, rows)
+      slot_places, text_of_row = slot_places.index_select(0, rows), text_of_row.index_select(0, rows)
       caches = [cache.index_select(0, rows) for cache in caches]
-    return [written, told, logits, alive, place, slot_places] + caches
+    return [written, told, logits, alive, place, slot_places, text_of_row] + caches + shared
 
   # ---- texts that share their beginnings: read once piece by piece, then written on. A piece's keys and values are
   # [layers, tokens, kv heads, head dim]
@@ -735,13 +792,13 @@ class Kernels(Module):
       x = self.feed(x, w, 17 * i, sizes[3], numbers[0])
     return [self.head(x[0, time - 1:], top, numbers), torch.stack(keys), torch.stack(values)]
 
-  def seat(self, pieces: List[Tensor], counts: List[int], text_of_row: List[int], slots: int) -> List[Tensor]:
+  def seat(self, pieces: List[Tensor], counts: List[int], text_of_row: List[int], slots: int, shared: bool) -> List[Tensor]:
     # The pieces of each text, so many of each, copied to the rows that go on from it, with room for more tokens: caches as
-    # spread gives them
+    # spread gives them, or as prefill does, to be shared
     rows, layers, kv, dim = len(text_of_row), pieces[0].size(0), pieces[0].size(2), pieces[0].size(3)
-    half = pieces[1].dtype == 15
+    by_time = shared or pieces[1].dtype == 15
     # Zeros behind the shorter texts: a mask takes their share to 0, and 0 times what happens to stand there may be no number.
-    keys = pieces[0].new_zeros([layers, rows, kv, slots, dim] if half else [layers, rows, kv, dim, slots])
+    keys = pieces[0].new_zeros([layers, rows, kv, slots, dim] if by_time else [layers, rows, kv, dim, slots])
     values = pieces[1].new_zeros([layers, rows, kv, slots, dim])
     for row in range(rows):
       piece, at = 0, 0
@@ -750,7 +807,7 @@ class Kernels(Module):
       for i in range(counts[text_of_row[row]]):
         k, v = pieces[2 * (piece + i)], pieces[2 * (piece + i) + 1]
         time = k.size(1)
-        if half:
+        if by_time:
           keys[:, row, :, at:at + time] = k.transpose(1, 2)
         else:
           keys[:, row, :, :, at:at + time] = k.permute(0, 2, 3, 1)

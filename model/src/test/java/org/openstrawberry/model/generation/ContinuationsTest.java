@@ -179,6 +179,25 @@ class ContinuationsTest {
     }
 
     @Test
+    void thoughtsThatShareTheirTextAreThoseOfACopy() {
+        Tiny tiny = new Tiny(8);
+        Text prompt = Text.of(IntStream.range(0, 40).map(i -> 4 + i * i % 9).toArray());
+        Text longer = prompt.then(new int[] {5, 6, 7});
+        List<Continuation> thoughts = IntStream.range(0, 2400)
+                .mapToObj(key -> on(key % 3 == 0 ? longer : prompt, key))
+                .toList();
+        try (Continuations writer = tiny.writer(1 << 20)) {
+            List<Completion> sharing = writer.write(thoughts, SAMPLED, thoughts.size());
+            List<Completion> copied = writer.write(thoughts.subList(0, 12), SAMPLED, 12);
+            for (int i = 0; i < copied.size(); i++) {
+                assertThat(sharing.get(i).ids()).isEqualTo(copied.get(i).ids());
+                assertThat(sharing.get(i).logProbs())
+                        .containsExactly(copied.get(i).logProbs(), within(1e-5f));
+            }
+        }
+    }
+
+    @Test
     void bfloat16GoesOnAsOneReadInOnePieceDoes() {
         Tiny tiny = new Tiny(7, Precision.BFLOAT16);
         int[] prompt = {1, 2, 4, 5, 6};

@@ -27,6 +27,7 @@ import org.openstrawberry.model.transformer.Logits;
 import org.openstrawberry.model.transformer.Tensors;
 import org.openstrawberry.model.transformer.TinyModel;
 import org.openstrawberry.model.transformer.VectorModel;
+import org.openstrawberry.model.transformer.Writing;
 
 class GeneratorTest {
     private static final SamplingSettings SAMPLED = new SamplingSettings(1, 0, 1, 0, 12);
@@ -51,14 +52,30 @@ class GeneratorTest {
     @ParameterizedTest
     @MethodSource("models")
     void greedyContinuationsAreTheReferences(String name) {
+        assertGreedyAreTheReferences(new VectorModel(name), 2);
+    }
+
+    @ParameterizedTest
+    @MethodSource("models")
+    void soAreThoseOfBranchesThatShareTheirPrompt(String name) {
         VectorModel model = new VectorModel(name);
+        assertGreedyAreTheReferences(
+                model, sharing(model.decoder().config(), Vectors.ids(model.at("/greedy/0/prompt")).length));
+    }
+
+    /** So many branches of a prompt that they share its keys and values. */
+    private static int sharing(ModelConfig config, int promptTokens) {
+        return Math.toIntExact(2 + Writing.WORTH_SHARING / (4L * promptTokens * config.kvHeads() * config.headDim()));
+    }
+
+    private void assertGreedyAreTheReferences(VectorModel model, int branches) {
         Weights weights = model.weights(manager);
         JsonNode cases = model.at("/greedy");
         Set<Integer> eosIds =
                 Arrays.stream(Vectors.ids(model.at("/eos_ids"))).boxed().collect(Collectors.toSet());
         Generator generator = new Generator(model.decoder(), eosIds);
         List<GenerationRequest> wave = IntStream.range(0, cases.size())
-                .mapToObj(i -> new GenerationRequest(i, Vectors.ids(cases.at("/" + i + "/prompt")), 2))
+                .mapToObj(i -> new GenerationRequest(i, Vectors.ids(cases.at("/" + i + "/prompt")), branches))
                 .toList();
         // The reference never chooses an end token.
         SamplingSettings unending = new SamplingSettings(0, 0, 1, 0, 24, 24);
@@ -68,6 +85,37 @@ class GeneratorTest {
             for (Completion completion : found.get(i)) {
                 assertThat(completion.ids()).containsExactly(expected);
             }
+        }
+    }
+
+    @Test
+    void branchesThatShareTheirPromptHaveTheLogProbsOfOnePass() {
+        Tiny tiny = new Tiny(8);
+        int[] longer = IntStream.range(0, 60).map(i -> 4 + i * i % 9).toArray();
+        int[] shorter = Arrays.copyOfRange(longer, 20, 45);
+        int branches = sharing(tiny.config, 60);
+        List<GenerationRequest> wave =
+                List.of(new GenerationRequest(0, longer, branches), new GenerationRequest(1, shorter, branches));
+        List<List<Completion>> found = tiny.generate(wave, SAMPLED, 5, 1);
+        assertThat(found.get(0)).anyMatch(completion -> completion.ids().length < 4);
+        for (int i = 0; i < wave.size(); i++) {
+            for (int branch = 0; branch < branches; branch += branches / 8) {
+                assertLogProbsAreOfOnePass(
+                        tiny, wave.get(i).promptIds(), found.get(i).get(branch));
+            }
+        }
+    }
+
+    private void assertLogProbsAreOfOnePass(Tiny tiny, int[] prompt, Completion completion) {
+        int[] whole = Arrays.copyOf(prompt, prompt.length + completion.ids().length);
+        System.arraycopy(completion.ids(), 0, whole, prompt.length, completion.ids().length);
+        for (int t = 0; t < completion.ids().length; t++) {
+            int[] before = Arrays.copyOf(whole, prompt.length + t);
+            float[] last = Logits.last(new Decoder(tiny.config), tiny.weights.asMap(), manager, before);
+            float expected = Tensors.floats(manager, last, new Shape(last.length))
+                    .logSoftmax(-1)
+                    .getFloat(completion.ids()[t]);
+            assertThat(completion.logProbs()[t]).isCloseTo(expected, within(1e-5f));
         }
     }
 
