@@ -51,9 +51,6 @@ record Page(
     /** The figures that a run is known by. */
     record Head(String name, List<Tile> tiles) {}
 
-    /** One of them. */
-    record Tile(String what, String value, String note) {}
-
     /** A metric over the whole run. */
     record Metric(String name, String first, String last, String least, String most) {}
 
@@ -122,7 +119,7 @@ record Page(
         }
     }
 
-    private static Head head(RunReading run) {
+    static Head head(RunReading run) {
         List<Tile> tiles = new ArrayList<>();
         Evaluations.result(run)
                 .ifPresent(metric -> tiles.add(

@@ -92,6 +92,11 @@ final class RunReading {
         return rows;
     }
 
+    /** Its rows, to be drawn. */
+    Curves.Source curve() {
+        return new Curves.Source(name(), rows);
+    }
+
     /** How the run ended; empty where it did not. */
     Optional<RunResult> result() {
         return result;
