@@ -106,6 +106,7 @@ class LivePageBrowserTest {
                 "--disable-component-update",
                 "--disable-sync",
                 "--disable-dev-shm-usage",
+                "--force-prefers-reduced-motion", // clicks don't wait for smooth scrolling
                 "--window-size=" + width + ",900",
                 "--user-data-dir=" + Files.createTempDirectory(folder, "profile"));
         ChromeDriverService service = new ChromeDriverService.Builder()

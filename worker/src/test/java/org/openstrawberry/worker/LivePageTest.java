@@ -159,11 +159,11 @@ class LivePageTest {
 
         HttpResponse<String> good = run().press("adjust", "{\"changes\": [\"dpo.beta=0.3\"]}");
         assertThat(good.statusCode()).as(good.body()).isEqualTo(HttpURLConnection.HTTP_OK);
-        assertThat(run().json("").at("/adjustable/dpo.beta").asText()).isEqualTo("0.3");
         try (Reader reader = new Reader("", -1)) {
             PageRun.await(
                     "the new β in a step", () -> reader.nextRow().path("beta").asDouble() == 0.3);
         }
+        assertThat(run().json("").at("/adjustable/dpo.beta").asText()).isEqualTo("0.3");
     }
 
     @Test

@@ -506,11 +506,9 @@
       if (!change) return;
       const taken = await steer('adjust', { changes: [change] }, done => 'From the next iteration on: '
         + Object.entries(done.changes).map(([key, value]) => key + ' = ' + (typeof value === 'object' ? JSON.stringify(value) : value)).join(', ') + '.');
-      if (taken) {
-        $('change').value = '';
-        about();
-      }
+      if (taken) $('change').value = '';
     });
+    $('change').addEventListener('focus', () => about().catch(e => answered(e.message, true)));
     const leave = () => { $('newest').checked = false; };
     $('earlier').addEventListener('click', () => { leave(); open(Math.max(1, shown.iteration - 1), shown.prompt, 0); });
     $('later').addEventListener('click', () => { leave(); open(shown.iteration + 1, shown.prompt, 0); });
