@@ -12,6 +12,10 @@ public enum PageFiles {
     STYLE("page.css"),
     /** Draws curves. */
     CHARTS("charts.js"),
+    /** Draws trees of thoughts. */
+    TREES("trees.js"),
+    /** Their style. */
+    TREES_STYLE("trees.css"),
     /** The library by which they are drawn. */
     CHART_LIBRARY("dist/uPlot.iife.min.js"),
     /** Its style. */

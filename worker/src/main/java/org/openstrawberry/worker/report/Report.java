@@ -74,11 +74,12 @@ public final class Report {
         Map<String, Object> variables = variables(page);
         variables.put(
                 "data",
-                inScript(data(Curves.of(all.stream().map(RunReading::curve).toList()), page.lengths())));
-        variables.put("style", PageFiles.STYLE.text());
+                inScript(data(
+                        Curves.of(all.stream().map(RunReading::curve).toList()), page.lengths(), page.trees())));
+        variables.put("style", PageFiles.STYLE.text() + PageFiles.TREES_STYLE.text());
         variables.put("charts_style", PageFiles.CHART_LIBRARY_STYLE.text());
         variables.put("charts_script", PageFiles.CHART_LIBRARY.text());
-        variables.put("script", PageFiles.CHARTS.text());
+        variables.put("script", PageFiles.TREES.text() + PageFiles.CHARTS.text());
         return rendered("report.html", variables);
     }
 
@@ -112,8 +113,9 @@ public final class Report {
     }
 
     /** What the page's script draws. */
-    private static ObjectNode data(Curves curves, LengthAndReward lengths) {
+    private static ObjectNode data(Curves curves, LengthAndReward lengths, List<Trees.Tree> trees) {
         ObjectNode data = ChartData.of(curves);
+        data.set("trees", JSON.valueToTree(trees));
         ArrayNode groups = data.putArray("lengths");
         for (LengthAndReward.Group group : lengths.groups()) {
             ObjectNode node = groups.addObject().put("name", group.name() + " (" + group.iterations() + ")");
