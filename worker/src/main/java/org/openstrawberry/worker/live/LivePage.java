@@ -114,6 +114,8 @@ public final class LivePage implements AutoCloseable {
     private static Map<String, Asset> assets() {
         Map<String, Asset> assets = new LinkedHashMap<>();
         assets.put("page.css", new Asset(STYLE, PageFiles.STYLE.text()));
+        assets.put("trees.css", new Asset(STYLE, PageFiles.TREES_STYLE.text()));
+        assets.put("trees.js", new Asset(SCRIPT, PageFiles.TREES.text()));
         assets.put("live.css", new Asset(STYLE, own("live.css")));
         assets.put("uplot.css", new Asset(STYLE, PageFiles.CHART_LIBRARY_STYLE.text()));
         assets.put("uplot.js", new Asset(SCRIPT, PageFiles.CHART_LIBRARY.text()));

@@ -33,7 +33,7 @@ final class LiveRun {
     /** Told again after so long although nothing changed, so that silence means that the run doesn't answer. */
     private static final Duration SIGN_OF_LIFE = Duration.ofSeconds(10);
 
-    private static final Duration LAST_WORDS = Duration.ofSeconds(1);
+    private static final Duration LAST_WORDS = Duration.ofSeconds(4);
 
     private final RunSource.Shown run;
     private final Scheduler scheduler;
@@ -244,8 +244,7 @@ final class LiveRun {
     void close() {
         closing.tryEmitValue(true);
         try {
-            readers.awaitAdvanceInterruptibly(
-                    readers.arrive(), LAST_WORDS.multipliedBy(2).toMillis(), TimeUnit.MILLISECONDS);
+            readers.awaitAdvanceInterruptibly(readers.arrive(), LAST_WORDS.toMillis(), TimeUnit.MILLISECONDS);
         } catch (TimeoutException e) {
             log.debug("{}: a reader of the live page is too slow for its end", run.id());
         } catch (InterruptedException e) {

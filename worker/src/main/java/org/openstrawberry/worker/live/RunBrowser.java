@@ -26,6 +26,7 @@ import org.openstrawberry.activities.run.Run;
 import org.openstrawberry.activities.store.Json;
 import org.openstrawberry.activities.store.RunLayout;
 import org.openstrawberry.config.InvalidInputException;
+import org.openstrawberry.worker.report.Trees;
 
 /** What a run directory says of its iterations, of those that are done and of the one under way. */
 final class RunBrowser {
@@ -62,7 +63,7 @@ final class RunBrowser {
      * @param row of the data file, from 0
      * @param branches by rank; those without a reward last
      * @param thoughtsAreThere whether the thoughts' file is; they may have been freed, and what the pairs hold is shown
-     * @param tree steps of its tree; empty where it has none
+     * @param tree its tree, where it has one
      */
     record Detail(
             int iteration,
@@ -73,7 +74,7 @@ final class RunBrowser {
             boolean thoughtsAreThere,
             List<Branch> branches,
             List<Pair> pairs,
-            List<TreeLine> tree) {}
+            Optional<Trees.Tree> tree) {}
 
     /**
      * A thought.
@@ -222,9 +223,19 @@ final class RunBrowser {
                 .map(thought -> branch(thought, Optional.ofNullable(scores.get(thought.branch())), ranks, compared))
                 .sorted(Comparator.comparing(branch -> branch.rank().orElse(Integer.MAX_VALUE)))
                 .toList();
-        List<TreeLine> tree = shards(shard -> RunLayout.tree(number, shard), TreeLine.class)
+        List<TreeLine> steps = shards(shard -> RunLayout.tree(number, shard), TreeLine.class)
                 .filter(step -> step.prompt() == prompt)
                 .toList();
+        Optional<Trees.Tree> tree = steps.isEmpty()
+                ? Optional.empty()
+                : Optional.of(Trees.tree(
+                        number,
+                        prompt,
+                        line.text(),
+                        steps,
+                        all.stream()
+                                .filter(pair -> pair.promptNumber() == prompt)
+                                .toList()));
         return new Detail(number, prompt, line.text(), line.row(), line.epoch(), there, branches, pairs, tree);
     }
 

@@ -74,8 +74,7 @@ public final class Report {
         Map<String, Object> variables = variables(page);
         variables.put(
                 "data",
-                inScript(data(
-                        Curves.of(all.stream().map(RunReading::curve).toList()), page.lengths(), page.trees())));
+                inScript(data(Curves.of(all.stream().map(RunReading::curve).toList()), page.lengths(), page.trees())));
         variables.put("style", PageFiles.STYLE.text() + PageFiles.TREES_STYLE.text());
         variables.put("charts_style", PageFiles.CHART_LIBRARY_STYLE.text());
         variables.put("charts_script", PageFiles.CHART_LIBRARY.text());

@@ -18,7 +18,7 @@ import org.openstrawberry.activities.lines.TreeLine;
 import org.openstrawberry.activities.store.RunLayout;
 
 /** Trees of thoughts as {@code trees.js} draws them: some of the first, of the middle and of the last iteration. */
-final class Trees {
+public final class Trees {
     private static final int PROMPTS = 4;
     private static final int STEPS = 200;
     private static final int LONGEST_TEXT = 300;
@@ -32,7 +32,7 @@ final class Trees {
      * @param name by which it is chosen
      * @param label the prompt
      */
-    record Tree(String name, String label, List<Node> nodes) {}
+    public record Tree(String name, String label, List<Node> nodes) {}
 
     /**
      * A step.
@@ -40,7 +40,7 @@ final class Trees {
      * @param left steps behind it that are not shown
      */
     @JsonInclude(JsonInclude.Include.NON_EMPTY)
-    record Node(
+    public record Node(
             int id,
             @JsonInclude(JsonInclude.Include.ALWAYS) Optional<Integer> parent,
             String text,
@@ -52,7 +52,7 @@ final class Trees {
             List<Side> pairs) {}
 
     /** A pair that a step stands in. */
-    record Side(int pair, boolean chosen) {}
+    public record Side(int pair, boolean chosen) {}
 
     static List<Tree> of(RunReading run) {
         List<Integer> all = run.iterationsWith(iteration -> RunLayout.tree(iteration, 0));
@@ -107,7 +107,7 @@ final class Trees {
      *
      * @param steps by id
      */
-    static Tree tree(int iteration, int prompt, String text, List<TreeLine> steps, List<PairLine> pairs) {
+    public static Tree tree(int iteration, int prompt, String text, List<TreeLine> steps, List<PairLine> pairs) {
         Map<Integer, List<Side>> sides = new HashMap<>();
         for (PairLine pair : pairs) {
             pair.steps().ifPresent(siblings -> {

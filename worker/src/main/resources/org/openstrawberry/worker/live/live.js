@@ -275,6 +275,7 @@
   }
 
   function followNewest() {
+    if (!standing) return;
     if ($('newest').checked && standing.iteration > 0 && shown.iteration !== standing.iteration) {
       open(standing.iteration, shown.prompt, 0, true);
     }
@@ -389,6 +390,7 @@
       scale.replaceChildren(difference ? 'less likely' : 'likely', element('i', { class: difference ? 'difference' : 'single' }), difference ? 'likelier than by the reference' : 'unlikely');
     };
     place.replaceChildren(head, where, tools, branches);
+    if (found.tree) where.after(StrawberryTree.draw(found.tree));
     fill();
   }
 
@@ -402,9 +404,9 @@
     const box = element('article', { class: 'branch', 'data-branch': branch.branch });
     const head = element('h4');
     head.append(element('b', {}, 'branch ' + branch.branch));
-    if (branch.rank !== undefined) head.append('rank ' + branch.rank);
-    head.append(branch.reward !== undefined ? 'reward ' + number(branch.reward) : 'no reward' + (branch.error ? ': ' + branch.error : ' yet'));
-    head.append(branch.length + ' tokens' + (branch.ended ? '' : ', cut off'));
+    if (branch.rank !== undefined) head.append(element('span', {}, 'rank ' + branch.rank));
+    head.append(element('span', {}, branch.reward !== undefined ? 'reward ' + number(branch.reward) : 'no reward' + (branch.error ? ': ' + branch.error : ' yet')));
+    head.append(element('span', {}, branch.length + (branch.length === 1 ? ' token' : ' tokens') + (branch.ended ? '' : ', cut off')));
     roles(found, branch).slice(0, 4).forEach(([kind, words]) => head.append(element('span', { class: 'badge ' + kind }, words)));
     box.append(head);
     if (branch.parts) {
@@ -439,7 +441,7 @@
   function tokensOf(branch) {
     const read = element('output', { class: 'read', 'aria-live': 'polite' });
     const usual = branch.compared ? '' : branch.tokens.some(token => token.sampled !== undefined)
-      ? 'In no pair, or not learnt from yet: its log-probs are those that it was sampled with.' : '';
+      ? 'not learnt from: log-probs as sampled only' : '';
     read.textContent = usual;
     const place = element('div', { class: 'tokens', tabindex: '0', role: 'group', 'aria-label': 'Tokens of branch ' + branch.branch + ': ' + branch.text });
     const spans = branch.tokens.map((token, i) => {

@@ -98,11 +98,14 @@ const Strawberry = (() => {
     plot.addEventListener('blur', () => get() && get().setCursor({ left: -10, top: -10 }));
   }
 
-  // Who points at nothing reads the newest values.
-  const newest = {
-    setCursor: [u => u.cursor.idx === null && u.setLegend({ idx: u.data[0].length - 1 }, false)],
-    ready: [u => u.setLegend({ idx: u.data[0].length - 1 }, false)],
-  };
+  // Who points at nothing reads the newest values, each series' own: evaluations are rarer than iterations.
+  const readNewest = u => u.setLegend({ idxs: u.data.map(column => {
+    let last = column.length - 1;
+    while (last > 0 && (column[last] === null || column[last] === undefined)) last--;
+    return last;
+  }) }, false);
+  const pointsAtNothing = u => u.cursor.idx === null || u.cursor.idx === undefined;
+  const newest = { setCursor: [u => pointsAtNothing(u) && readNewest(u)], ready: [readNewest] };
 
   function describe(lines) {
     return lines.map(line => {
@@ -116,7 +119,7 @@ const Strawberry = (() => {
     const x = u.data[0];
     const zoomed = u.scales.x.min > x[0] || u.scales.x.max < x[x.length - 1];
     u.setData(data, !zoomed);
-    if (u.cursor.idx === null || u.cursor.idx === undefined) u.setLegend({ idx: data[0].length - 1 }, false);
+    if (pointsAtNothing(u)) readNewest(u);
   }
 
   function lineChart(parent, chart, runs) {
