@@ -1,7 +1,12 @@
 package org.openstrawberry.config;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -36,6 +41,8 @@ public final class Adjustment {
             "health.",
             "reward.quorum");
 
+    private static final ObjectMapper YAML = new YAMLMapper();
+
     private Adjustment() {}
 
     /**
@@ -62,6 +69,47 @@ public final class Adjustment {
             }
         }
         return changed;
+    }
+
+    /**
+     * Changes as people write them.
+     *
+     * @param changes of the form {@code KEY=VALUE}, the value as in YAML
+     * @throws InvalidInputException if one is not of that form
+     */
+    public static Map<String, Object> parse(List<String> changes) {
+        Map<String, Object> values = new LinkedHashMap<>();
+        for (String change : changes) {
+            int equals = change.indexOf('=');
+            if (equals < 1) {
+                throw new InvalidInputException(change + ": expected path=value, such as dpo.beta=0.2");
+            }
+            try {
+                JsonNode value = YAML.readTree(change.substring(equals + 1));
+                values.put(change.substring(0, equals).strip(), YAML.convertValue(value, Object.class));
+            } catch (JsonProcessingException e) {
+                throw new InvalidInputException(change + ": the value can't be read as YAML", e);
+            }
+        }
+        return values;
+    }
+
+    /** The settings that may change, dotted, with the values that a run has; lists and what is absent as in JSON. */
+    public static Map<String, String> adjustable(RunSpec spec) {
+        Map<String, String> values = new LinkedHashMap<>();
+        collect("", RunFile.tree(spec), values);
+        values.keySet().removeIf(key -> ADJUSTABLE.stream().noneMatch(key::startsWith));
+        return values;
+    }
+
+    private static void collect(String key, JsonNode value, Map<String, String> values) {
+        if (value.isObject()) {
+            value.fieldNames()
+                    .forEachRemaining(
+                            inner -> collect(key.isEmpty() ? inner : key + "." + inner, value.path(inner), values));
+        } else {
+            values.put(key, value.isTextual() ? value.textValue() : value.toString());
+        }
     }
 
     /** A list or a map as YAML; everything else reads as it is printed. */

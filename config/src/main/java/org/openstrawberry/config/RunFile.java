@@ -240,7 +240,7 @@ public final class RunFile {
 
     /** The files and directories that a specification names, by key, in the order of {@link #PATHS}. */
     public static Map<String, Path> paths(RunSpec spec) {
-        ObjectNode json = JSON.valueToTree(spec);
+        ObjectNode json = tree(spec);
         Map<String, Path> paths = new LinkedHashMap<>();
         for (String key : paths(json)) {
             JsonNode path = json.at("/" + key.replace('.', '/'));
@@ -249,6 +249,11 @@ public final class RunFile {
             }
         }
         return paths;
+    }
+
+    /** Every setting as JSON. */
+    static ObjectNode tree(RunSpec spec) {
+        return JSON.valueToTree(spec);
     }
 
     private static void compare(String key, JsonNode here, JsonNode there, List<Difference> differences) {

@@ -16,6 +16,8 @@ import org.openstrawberry.activities.lines.PairLine;
 import org.openstrawberry.activities.lines.PromptLine;
 import org.openstrawberry.activities.lines.ScoreLine;
 import org.openstrawberry.activities.lines.ThoughtLine;
+import org.openstrawberry.activities.policy.StepFile;
+import org.openstrawberry.activities.policy.TokenLogProbs;
 import org.openstrawberry.activities.policy.WeightsOrigin;
 import org.openstrawberry.activities.run.Run;
 import org.openstrawberry.activities.runtime.Tensors;
@@ -48,6 +50,7 @@ final class PairInspection {
      *
      * @param role chosen or rejected, and in which pair; empty of one that is in none
      * @param rank among the prompt's scored thoughts, where it is in a pair
+     * @param logProbs of its tokens
      */
     record Thought(
             Optional<String> role,
@@ -58,7 +61,18 @@ final class PairInspection {
             boolean ended,
             Optional<Double> reward,
             Optional<Map<String, Double>> parts,
-            Optional<String> error) {}
+            Optional<String> error,
+            TokenByToken logProbs) {}
+
+    /**
+     * A thought's tokens, each with its log-probs at temperature 1.
+     *
+     * @param sampled by the policy that wrote it
+     * @param policy by the same, as the step found it; of the pair's part of the thought, as all that follows
+     * @param reference by the reference
+     */
+    record TokenByToken(
+            int[] ids, Optional<float[]> sampled, Optional<double[]> policy, Optional<double[]> reference) {}
 
     /**
      * The lineage of a prompt's pair or branch.
@@ -108,22 +122,33 @@ final class PairInspection {
 
     private List<Thought> thoughts(Optional<Integer> pair, Optional<Integer> branch) {
         if (branch.isPresent()) {
-            return List.of(thought(branch.get(), Optional.empty(), Optional.empty()));
+            return List.of(thought(branch.get(), Optional.empty(), Optional.empty(), Optional.empty()));
         }
         Path file = run.store().resolve(RunLayout.pairs(iteration));
-        List<PairLine> pairs = Files.exists(file)
-                ? Json.readLines(file, PairLine.class).stream()
-                        .filter(line -> line.promptNumber() == prompt.prompt())
-                        .toList()
-                : List.of();
+        List<PairLine> all = Files.exists(file) ? Json.readLines(file, PairLine.class) : List.of();
+        List<TokenLogProbs> found = stepTokens();
+        List<PairLine> pairs = new ArrayList<>();
         List<Thought> thoughts = new ArrayList<>();
-        for (PairLine line : pairs) {
+        for (int i = 0; i < all.size(); i++) {
+            PairLine line = all.get(i);
+            if (line.promptNumber() != prompt.prompt()) {
+                continue;
+            }
+            pairs.add(line);
             if (pair.isEmpty() || pair.get() == line.pair()) {
                 String number = " in pair " + line.pair();
-                thoughts.add(
-                        thought(line.chosenBranch(), Optional.of("chosen" + number), Optional.of(line.chosenRank())));
+                Optional<TokenLogProbs> tokens =
+                        found.size() == all.size() ? Optional.of(found.get(i)) : Optional.empty();
                 thoughts.add(thought(
-                        line.rejectedBranch(), Optional.of("rejected" + number), Optional.of(line.rejectedRank())));
+                        line.chosenBranch(),
+                        Optional.of("chosen" + number),
+                        Optional.of(line.chosenRank()),
+                        tokens.map(both -> new Found(both.policyChosen(), both.referenceChosen()))));
+                thoughts.add(thought(
+                        line.rejectedBranch(),
+                        Optional.of("rejected" + number),
+                        Optional.of(line.rejectedRank()),
+                        tokens.map(both -> new Found(both.policyRejected(), both.referenceRejected()))));
             }
         }
         if (thoughts.isEmpty()) {
@@ -136,7 +161,16 @@ final class PairInspection {
         return thoughts;
     }
 
-    private Thought thought(int branch, Optional<String> role, Optional<Integer> rank) {
+    /** What a step found of one side of a pair. */
+    private record Found(double[] policy, double[] reference) {}
+
+    /** What the step found of each pair; nothing where it was not taken, or by an earlier version. */
+    private List<TokenLogProbs> stepTokens() {
+        Path file = run.store().resolve(RunLayout.step(iteration));
+        return Files.exists(file) ? Json.read(file, StepFile.class).tokens().orElse(List.of()) : List.of();
+    }
+
+    private Thought thought(int branch, Optional<String> role, Optional<Integer> rank, Optional<Found> found) {
         ThoughtLine written = find(ThoughtLine.class, branch)
                 .orElseThrow(() -> new InvalidInputException("--branch: found " + branch + ", which prompt "
                         + prompt.prompt() + " of iteration " + iteration + " does not have"));
@@ -150,7 +184,9 @@ final class PairInspection {
                 written.ended(),
                 score.flatMap(ScoreLine::reward),
                 score.flatMap(ScoreLine::parts),
-                score.flatMap(ScoreLine::error));
+                score.flatMap(ScoreLine::error),
+                new TokenByToken(
+                        written.ids(), written.logprobs(), found.map(Found::policy), found.map(Found::reference)));
     }
 
     private <T> Optional<T> find(Class<T> type, int branch) {

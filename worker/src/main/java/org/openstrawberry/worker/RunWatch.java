@@ -8,6 +8,7 @@ import org.openstrawberry.config.RunSpec;
 import org.openstrawberry.workflows.Progress;
 import org.openstrawberry.workflows.RunResult;
 import org.openstrawberry.workflows.client.RunHandle;
+import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import sun.misc.Signal;
 
@@ -55,8 +56,13 @@ final class RunWatch {
 
     /** Gives a value once the run is paused. */
     static Mono<Progress> paused(RunHandle run) {
+        return pauses(run).next();
+    }
+
+    /** Gives a value each time the run is paused. */
+    static Flux<Progress> pauses(RunHandle run) {
         return run.progress(LOOK)
-                .filter(progress -> progress.state() == Progress.State.PAUSED)
-                .next();
+                .distinctUntilChanged(Progress::state)
+                .filter(progress -> progress.state() == Progress.State.PAUSED);
     }
 }

@@ -1,11 +1,10 @@
 package org.openstrawberry.worker;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import io.temporal.api.common.v1.WorkflowExecution;
 import io.temporal.client.WorkflowExecutionMetadata;
 import io.temporal.client.WorkflowNotFoundException;
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -14,8 +13,13 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
+import org.openstrawberry.config.Adjustment;
 import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.config.RunSpec;
+import org.openstrawberry.worker.live.RunSource;
+import org.openstrawberry.worker.live.RunSource.Shown;
+import org.openstrawberry.worker.live.Served;
+import org.openstrawberry.worker.live.WebOptions;
 import org.openstrawberry.workflows.Progress;
 import org.openstrawberry.workflows.RunAttributes;
 import org.openstrawberry.workflows.RunResult;
@@ -34,15 +38,20 @@ final class SteeringCommands {
     /** Shows a run until it ends. */
     @Command(name = "watch", mixinStandardHelpOptions = true, description = "Show a run live; Ctrl-C leaves it alone.")
     static final class Watch extends RunCommand {
+        @Mixin
+        private WebOptions web = new WebOptions();
+
         @Override
         int run(RunHandle run) {
             RunSpec spec = run.spec();
             Sinks.One<Boolean> left = Sinks.one();
             RunWatch.onInterrupt(() -> left.tryEmitValue(true));
-            Optional<RunResult> result = RunWatch.until(run, spec, left.asMono());
-            result.ifPresent(
-                    r -> System.out.println("Done after " + r.iteration() + " iterations: " + r.reason() + "."));
-            return result.isPresent() ? 0 : Main.INTERRUPTED;
+            try (Served page = web.open(() -> new RunSource.One(new Shown(id(), run, Path.of(run.directory()))))) {
+                Optional<RunResult> result = RunWatch.until(run, spec, left.asMono());
+                result.ifPresent(
+                        r -> System.out.println("Done after " + r.iteration() + " iterations: " + r.reason() + "."));
+                return result.isPresent() ? 0 : Main.INTERRUPTED;
+            }
         }
     }
 
@@ -154,22 +163,12 @@ final class SteeringCommands {
             mixinStandardHelpOptions = true,
             description = "Change settings from the next iteration on, such as dpo.beta=0.2.")
     static final class Adjust extends RunCommand {
-        private static final ObjectMapper YAML = new YAMLMapper();
-
         @Parameters(index = "1..*", arity = "1..*", paramLabel = "path=value", description = "The changes.")
         private List<String> changes = List.of();
 
         @Override
         int run(RunHandle run) throws Exception {
-            Map<String, Object> values = new LinkedHashMap<>();
-            for (String change : changes) {
-                int equals = change.indexOf('=');
-                if (equals < 1) {
-                    throw new InvalidInputException(change + ": expected path=value, such as dpo.beta=0.2");
-                }
-                JsonNode value = YAML.readTree(change.substring(equals + 1));
-                values.put(change.substring(0, equals), YAML.convertValue(value, Object.class));
-            }
+            Map<String, Object> values = Adjustment.parse(changes);
             run.adjust(values);
             print(values, id() + ": from the next iteration on " + values);
             return 0;

@@ -16,6 +16,9 @@ import org.openstrawberry.activities.store.RunLock;
 import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.config.ModelSpec;
 import org.openstrawberry.model.Torch;
+import org.openstrawberry.worker.live.RunSource;
+import org.openstrawberry.worker.live.Served;
+import org.openstrawberry.worker.live.WebOptions;
 import org.openstrawberry.workflows.RunResult;
 import org.openstrawberry.workflows.TrainingInput;
 import org.openstrawberry.workflows.client.RunFailedException;
@@ -26,6 +29,8 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
+import reactor.core.publisher.Mono;
+import reactor.core.publisher.Sinks;
 
 /** Trains a policy, from the start or from where the run directory stands: in this process, or on a server. */
 @Command(
@@ -51,6 +56,9 @@ final class TrainCommand implements Callable<Integer> {
     @Mixin
     private MetricsEndpoint.Address metrics = new MetricsEndpoint.Address();
 
+    @Mixin
+    private WebOptions web = new WebOptions();
+
     @Override
     public Integer call() throws Exception {
         RunPreparation run = RunPreparation.read(runFile, runDirectory, sets);
@@ -61,7 +69,9 @@ final class TrainCommand implements Callable<Integer> {
             metrics.refuse("with --server; the workers serve theirs (worker --metrics)");
             try (Strawberry temporal = server.connect()) {
                 String id = run.spec().name();
-                return StartCommand.watch(run.start(temporal, id), run, id);
+                try (Served page = web.open(() -> shown(temporal.client(), run))) {
+                    return StartCommand.watch(run.start(temporal, id), run, id);
+                }
             }
         }
         run.requireNoServer();
@@ -70,11 +80,17 @@ final class TrainCommand implements Callable<Integer> {
                 Tensors tensors = new Tensors()) {
             ModelSpec model = run.spec().model();
             tensors.begin(() -> Torch.start(model.threads(), model.device()).close());
-            return embedded(run, tensors, endpoint, logJson);
+            return embedded(run, tensors, endpoint, logJson, web);
         }
     }
 
-    private static int embedded(RunPreparation run, Tensors tensors, MetricsEndpoint endpoint, boolean logJson) {
+    private static RunSource shown(WorkflowClient client, RunPreparation run) {
+        String id = run.spec().name();
+        return new RunSource.One(new RunSource.Shown(id, RunHandle.attach(client, id), run.directory()));
+    }
+
+    private static int embedded(
+            RunPreparation run, Tensors tensors, MetricsEndpoint endpoint, boolean logJson, WebOptions web) {
         Path directory = run.directory();
         RunSetup.prepare(run.spec(), directory);
         run.tellWhatIsLeftOut();
@@ -89,14 +105,16 @@ final class TrainCommand implements Callable<Integer> {
         try (EmbeddedTemporal temporal = EmbeddedTemporal.start()) {
             WorkflowClient client = temporal.client();
             try (Rewards rewards = new Rewards(new LocalClassifiers(tensors));
-                    RunWorkers workers = new RunWorkers(client, endpoint.meters(), tensors, rewards)) {
+                    RunWorkers workers = new RunWorkers(client, endpoint.meters(), tensors, rewards);
+                    Served page = web.open(() -> shown(client, run))) {
                 rewards.apply(run.spec().reward()); // what it lacks is said before any work
                 run.spec().evaluation().reward().ifPresent(rewards::apply);
                 workers.start();
                 return watch(
                         RunHandle.start(
                                 client, run.spec().name(), TrainingInput.start(run.spec(), directory.toString())),
-                        run);
+                        run,
+                        page.isThere());
             } catch (RunFailedException e) {
                 tellOfReport(directory, RunReports.write(directory));
                 throw e;
@@ -104,13 +122,17 @@ final class TrainCommand implements Callable<Integer> {
         }
     }
 
-    private static int watch(RunHandle handle, RunPreparation run) {
+    /** @param page whether there is one: then who looks at it may go on after a pause, and only Ctrl-C ends a run early. */
+    private static int watch(RunHandle handle, RunPreparation run, boolean page) {
+        Sinks.One<Boolean> asked = Sinks.one();
         CountDownLatch interrupted = RunWatch.onInterrupt(() -> {
             System.err.println(
                     "\nFinishing what is under way (an iteration, or a part of the warm-up); once more to stop at once.");
             pause(handle);
+            asked.tryEmitValue(true);
         });
-        Optional<RunResult> result = RunWatch.until(handle, run.spec(), RunWatch.paused(handle));
+        Mono<?> left = page ? pausedByInterrupt(handle, asked.asMono()) : RunWatch.paused(handle);
+        Optional<RunResult> result = RunWatch.until(handle, run.spec(), left);
         if (result.isEmpty() && interrupted.getCount() > 0) {
             System.err.println(unhealthy(run));
             tellOfReport(run.directory(), RunReports.write(run.directory()));
@@ -125,6 +147,15 @@ final class TrainCommand implements Callable<Integer> {
         FinalReport.print(System.out, run.directory(), result.get());
         tellOfReport(run.directory(), RunReports.writeWhereStale(run.directory()));
         return 0;
+    }
+
+    private static Mono<?> pausedByInterrupt(RunHandle handle, Mono<?> interrupt) {
+        Mono<?> told = RunWatch.pauses(handle)
+                .doOnNext(progress -> System.err.println(
+                        "paused, with a clean checkpoint: resume it on the page, or end here with Ctrl-C"))
+                .takeUntilOther(interrupt)
+                .then(Mono.never());
+        return Mono.firstWithSignal(interrupt.then(RunWatch.paused(handle)), told);
     }
 
     private static void tellOfReport(Path directory, Optional<String> failure) {

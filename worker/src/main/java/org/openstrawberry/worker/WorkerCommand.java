@@ -16,6 +16,9 @@ import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.config.WorkerFile;
 import org.openstrawberry.config.WorkerSpec;
 import org.openstrawberry.worker.RunWorkers.Role;
+import org.openstrawberry.worker.live.RunSource;
+import org.openstrawberry.worker.live.Served;
+import org.openstrawberry.worker.live.WebOptions;
 import org.openstrawberry.workflows.client.Strawberry;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -61,6 +64,9 @@ final class WorkerCommand implements Callable<Integer> {
     @Mixin
     private MetricsEndpoint.Address metrics = new MetricsEndpoint.Address();
 
+    @Mixin
+    private WebOptions web = new WebOptions();
+
     @Override
     public Integer call() throws Exception {
         Set<Role> chosen = EnumSet.noneOf(Role.class);
@@ -80,7 +86,8 @@ final class WorkerCommand implements Callable<Integer> {
                         rewards,
                         chosen,
                         tuning,
-                        Optional.of(temporal.address()))) {
+                        Optional.of(temporal.address()));
+                Served page = web.open(() -> new RunSource.All(temporal))) {
             workers.start();
             System.out.println("Working on " + temporal.address() + " as "
                     + chosen.toString().toLowerCase(Locale.ROOT)

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -94,6 +95,62 @@ class LineageCommandsTest {
                         "iterations/000002/step.json",
                         "iterations/000003/pairs.jsonl",
                         "iterations/000003/step.json");
+    }
+
+    @Test
+    void theJsonOfAPairHasTheLogProbsOfItsTokens() throws IOException {
+        Path run = copy();
+        JsonNode pair = new ObjectMapper()
+                .readTree(Files.readAllLines(run.resolve("iterations/000004/pairs.jsonl"))
+                        .get(0));
+
+        Said said = command(
+                "inspect",
+                run,
+                "--iteration",
+                "4",
+                "--prompt",
+                pair.path("prompt_number").asText(),
+                "--pair",
+                "1",
+                "--json");
+
+        JsonNode thoughts = new ObjectMapper().readTree(said.out()).at("/lineage/thoughts");
+        assertThat(thoughts).hasSize(2);
+        for (JsonNode thought : thoughts) {
+            int tokens = thought.path("tokens").asInt();
+            for (String kind : List.of("ids", "sampled", "policy", "reference")) {
+                assertThat(thought.path("logProbs").path(kind)).as(kind).hasSize(tokens);
+            }
+        }
+    }
+
+    @Test
+    void stepsOfEarlierVersionsHaveNoLogProbsOfTokens() throws IOException {
+        Path run = copy();
+        ObjectMapper json = new ObjectMapper();
+        Path step = run.resolve("iterations/000004/step.json");
+        ObjectNode old = (ObjectNode) json.readTree(step.toFile());
+        old.remove("tokens");
+        Files.delete(step);
+        json.writeValue(step.toFile(), old);
+        JsonNode pair = json.readTree(
+                Files.readAllLines(run.resolve("iterations/000004/pairs.jsonl")).get(0));
+
+        Said said = command(
+                "inspect",
+                run,
+                "--iteration",
+                "4",
+                "--prompt",
+                pair.path("prompt_number").asText(),
+                "--json");
+
+        assertThat(said.code()).isZero();
+        assertThat(json.readTree(said.out())
+                        .at("/lineage/thoughts/0/logProbs/policy")
+                        .isMissingNode())
+                .isTrue();
     }
 
     @Test

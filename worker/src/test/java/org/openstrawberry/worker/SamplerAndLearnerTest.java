@@ -21,6 +21,7 @@ import org.openstrawberry.activities.lines.PairLine;
 import org.openstrawberry.activities.lines.PromptLine;
 import org.openstrawberry.activities.lines.ThoughtLine;
 import org.openstrawberry.activities.policy.StepFile;
+import org.openstrawberry.activities.policy.TokenLogProbs;
 import org.openstrawberry.activities.store.Json;
 import org.openstrawberry.model.Philox;
 import org.openstrawberry.model.Torch;
@@ -32,6 +33,7 @@ import org.openstrawberry.model.pretrained.ModelDirectory;
 import org.openstrawberry.model.pretrained.Tokenizer;
 import org.openstrawberry.model.pretrained.Weights;
 import org.openstrawberry.model.training.LogProbs;
+import org.openstrawberry.model.training.PairLogProbs;
 import org.openstrawberry.model.training.Sequence;
 import org.openstrawberry.model.transformer.Decoder;
 import org.openstrawberry.worker.TrainCommandTest.Said;
@@ -130,6 +132,32 @@ class SamplerAndLearnerTest {
                     .toArray();
             assertThat(found).containsExactly(expected, within(1e-4));
         }
+    }
+
+    @Test
+    void theStepKeepsTheLogProbsOfEachTokenToFourDecimals() {
+        StepFile step = Json.read(run.resolve("iterations/000002/step.json"), StepFile.class);
+        List<PairLine> pairs = pairs(2);
+        List<TokenLogProbs> tokens = step.tokens().orElseThrow();
+
+        assertThat(tokens).hasSameSizeAs(pairs);
+        for (int i = 0; i < pairs.size(); i++) {
+            TokenLogProbs found = tokens.get(i);
+            PairLogProbs sums = step.logps().orElseThrow().get(i);
+            assertThat(found.policyChosen()).hasSize(pairs.get(i).chosenIds().length);
+            assertThat(found.policyRejected()).hasSize(pairs.get(i).rejectedIds().length);
+            assertThat(sum(found.policyChosen())).isCloseTo(sums.policyChosen(), within(1e-3));
+            assertThat(sum(found.policyRejected())).isCloseTo(sums.policyRejected(), within(1e-3));
+            assertThat(sum(found.referenceChosen())).isCloseTo(sums.referenceChosen(), within(1e-3));
+            assertThat(sum(found.referenceRejected())).isCloseTo(sums.referenceRejected(), within(1e-3));
+            for (double value : found.policyChosen()) {
+                assertThat(value * 1e4).isCloseTo(Math.rint(value * 1e4), within(1e-6));
+            }
+        }
+    }
+
+    private static double sum(double[] values) {
+        return Arrays.stream(values).sum();
     }
 
     @Test

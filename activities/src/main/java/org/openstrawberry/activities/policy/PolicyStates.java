@@ -114,6 +114,7 @@ public final class PolicyStates implements AutoCloseable {
                 request.adjusted(),
                 Optional.empty(),
                 Optional.empty(),
+                Optional.empty(),
                 Map.of(),
                 request.parent(),
                 Optional.empty());
@@ -156,6 +157,7 @@ public final class PolicyStates implements AutoCloseable {
                 request.adjusted(),
                 Optional.of(batches).filter(all -> all.size() > 1),
                 Optional.of(step.logProbs()),
+                Optional.of(step.tokens().stream().map(TokenLogProbs::of).toList()),
                 metrics,
                 request.parent(),
                 Optional.empty());

@@ -21,6 +21,7 @@ import org.openstrawberry.model.training.PairLogProbs;
  * @param adjusted settings of the run changed since its start, dotted key to value
  * @param batches places in {@code pairs.jsonl} by optimiser step, where there was more than one
  * @param logps summed log-probs by pair, in the order of {@code pairs.jsonl}
+ * @param tokens the same token by token, for people; nothing is computed from them. Earlier versions did not keep them
  * @param metrics as in {@code metrics.jsonl}
  * @param parent the iteration whose state it started from, after a rollback; empty: the one before
  * @param refused why it was not taken although there were pairs; the policy then stayed as it was
@@ -37,6 +38,7 @@ public record StepFile(
         Map<String, Object> adjusted,
         Optional<List<List<Integer>>> batches,
         Optional<List<PairLogProbs>> logps,
+        Optional<List<TokenLogProbs>> tokens,
         Map<String, Double> metrics,
         Optional<Integer> parent,
         Optional<String> refused) {
@@ -55,6 +57,7 @@ public record StepFile(
                 adjusted,
                 batches,
                 logps,
+                tokens,
                 found,
                 parent,
                 Optional.of(why));

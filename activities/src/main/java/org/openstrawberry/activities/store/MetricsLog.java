@@ -103,6 +103,21 @@ public final class MetricsLog {
         }
     }
 
+    /** A row as it stands in the file; empty where it is none. */
+    public static Optional<IterationMetrics> row(JsonNode line) {
+        JsonNode iteration = line.path("iteration");
+        if (!iteration.isInt()) {
+            return Optional.empty();
+        }
+        Map<String, Double> values = new LinkedHashMap<>();
+        line.fields().forEachRemaining(field -> {
+            if (field.getValue().isNumber() && !field.getKey().equals("iteration")) {
+                values.put(field.getKey(), field.getValue().doubleValue());
+            }
+        });
+        return Optional.of(new IterationMetrics(iteration.intValue(), values));
+    }
+
     private List<String> linesThere() throws IOException {
         if (!Files.exists(file)) {
             return List.of();

@@ -34,7 +34,10 @@ record Curves(List<Run> runs, List<Chart> charts) {
      */
     record Chart(String id, String title, String unit, boolean stacked, Map<String, String> keys) {}
 
-    static Curves of(List<RunReading> runs) {
+    /** A run's rows, before they are columns. */
+    record Source(String name, List<IterationMetrics> rows) {}
+
+    static Curves of(List<Source> runs) {
         Set<String> known = new LinkedHashSet<>();
         runs.forEach(run -> run.rows().forEach(row -> known.addAll(row.values().keySet())));
         return new Curves(runs.stream().map(Curves::columns).toList(), charts(known));
@@ -166,7 +169,7 @@ record Curves(List<Run> runs, List<Chart> charts) {
         return new Chart(id, title, unit, false, named);
     }
 
-    private static Run columns(RunReading run) {
+    private static Run columns(Source run) {
         List<IterationMetrics> rows = run.rows();
         int perPoint = Math.max(1, (rows.size() + MOST_POINTS - 1) / MOST_POINTS);
         Set<String> keys = new LinkedHashSet<>();

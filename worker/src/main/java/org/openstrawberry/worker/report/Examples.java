@@ -15,16 +15,16 @@ import org.openstrawberry.activities.store.RunLayout;
  * @param first iteration
  * @param last iteration
  */
-record Examples(int first, int last, int better, int same, int worse, List<Example> shown) {
+public record Examples(int first, int last, int better, int same, int worse, List<Example> shown) {
     private static final int SHOWN_BETTER = 6;
     private static final int SHOWN_OTHERS = 3;
     private static final int LONGEST_TEXT = 2_000;
 
     /** @param change better, same or worse by the reward */
-    record Example(String change, String prompt, Answer before, Answer after) {}
+    public record Example(String change, String prompt, Answer before, Answer after) {}
 
     /** @param reward in words; empty where there is none */
-    record Answer(String text, String reward, boolean ended) {}
+    public record Answer(String text, String reward, boolean ended) {}
 
     static Optional<Examples> of(RunReading run) {
         List<Integer> evaluated = run.iterationsWith(RunLayout::evaluation);

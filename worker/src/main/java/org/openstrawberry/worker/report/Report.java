@@ -12,11 +12,7 @@ import com.hubspot.jinjava.JinjavaConfig;
 import com.hubspot.jinjava.LegacyOverrides;
 import com.hubspot.jinjava.interpret.RenderResult;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.UncheckedIOException;
-import java.math.BigDecimal;
-import java.math.MathContext;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -24,7 +20,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Properties;
 import org.openstrawberry.activities.store.DurableFiles;
 import org.openstrawberry.activities.store.RunLayout;
 import org.openstrawberry.config.InvalidInputException;
@@ -34,8 +29,6 @@ import org.openstrawberry.workflows.RunResult;
 public final class Report {
     private static final ObjectMapper JSON =
             JsonMapper.builder().addModule(new Jdk8Module()).build();
-    private static final MathContext DIGITS = new MathContext(5);
-    private static final String CHARTS = "org.webjars.npm/uplot";
 
     private static final JinjavaConfig TEMPLATES = JinjavaConfig.newBuilder()
             .withTrimBlocks(true)
@@ -79,11 +72,13 @@ public final class Report {
         all.addAll(compared);
         Page page = Page.of(run, compared, now);
         Map<String, Object> variables = variables(page);
-        variables.put("data", inScript(data(Curves.of(all), page.lengths())));
-        variables.put("style", resource("page.css"));
-        variables.put("charts_style", chartLibrary("dist/uPlot.min.css"));
-        variables.put("charts_script", chartLibrary("dist/uPlot.iife.min.js"));
-        variables.put("script", resource("charts.js"));
+        variables.put(
+                "data",
+                inScript(data(Curves.of(all.stream().map(RunReading::curve).toList()), page.lengths(), page.trees())));
+        variables.put("style", PageFiles.STYLE.text() + PageFiles.TREES_STYLE.text());
+        variables.put("charts_style", PageFiles.CHART_LIBRARY_STYLE.text());
+        variables.put("charts_script", PageFiles.CHART_LIBRARY.text());
+        variables.put("script", PageFiles.TREES.text() + PageFiles.CHARTS.text());
         return rendered("report.html", variables);
     }
 
@@ -108,7 +103,7 @@ public final class Report {
     }
 
     private static String rendered(String template, Map<String, Object> variables) {
-        RenderResult result = new Jinjava(TEMPLATES).renderForResult(resource(template), variables);
+        RenderResult result = new Jinjava(TEMPLATES).renderForResult(PageFiles.read(template), variables);
         if (!result.getErrors().isEmpty()) {
             throw new IllegalStateException(
                     template + " can't be rendered: " + result.getErrors().get(0));
@@ -117,39 +112,20 @@ public final class Report {
     }
 
     /** What the page's script draws. */
-    private static ObjectNode data(Curves curves, LengthAndReward lengths) {
-        ObjectNode data = JSON.createObjectNode();
-        ArrayNode runs = data.putArray("runs");
-        for (Curves.Run run : curves.runs()) {
-            ObjectNode node = runs.addObject().put("name", run.name()).put("perPoint", run.perPoint());
-            ObjectNode columns = node.putObject("columns");
-            run.columns().forEach((metric, values) -> {
-                ArrayNode column = columns.putArray(metric);
-                values.forEach(value -> add(column, value));
-            });
-        }
-        data.set("charts", JSON.valueToTree(curves.charts()));
+    private static ObjectNode data(Curves curves, LengthAndReward lengths, List<Trees.Tree> trees) {
+        ObjectNode data = ChartData.of(curves);
+        data.set("trees", JSON.valueToTree(trees));
         ArrayNode groups = data.putArray("lengths");
         for (LengthAndReward.Group group : lengths.groups()) {
             ObjectNode node = groups.addObject().put("name", group.name() + " (" + group.iterations() + ")");
             ArrayNode points = node.putArray("points");
             for (double[] point : group.points()) {
                 ArrayNode pair = points.addArray();
-                add(pair, point[0]);
-                add(pair, point[1]);
+                ChartData.add(pair, point[0]);
+                ChartData.add(pair, point[1]);
             }
         }
         return data;
-    }
-
-    private static void add(ArrayNode array, double value) {
-        if (!Double.isFinite(value)) {
-            array.addNull();
-        } else if (value == Math.rint(value) && Math.abs(value) < 1e15) {
-            array.add((long) value);
-        } else {
-            array.add(new BigDecimal(value).round(DIGITS).doubleValue());
-        }
     }
 
     /** JSON that can't end the script that it stands in. */
@@ -159,36 +135,5 @@ public final class Report {
         } catch (JsonProcessingException e) {
             throw new IllegalStateException("the curves can't be written as JSON", e);
         }
-    }
-
-    /** A file of the chart library's WebJar, whatever its version. */
-    private static String chartLibrary(String file) {
-        Properties jar = new Properties();
-        try (InputStream in = open("/META-INF/maven/" + CHARTS + "/pom.properties")) {
-            jar.load(in);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-        return read("/META-INF/resources/webjars/uplot/" + jar.getProperty("version") + "/" + file);
-    }
-
-    private static String resource(String name) {
-        return read(name);
-    }
-
-    private static String read(String resource) {
-        try (InputStream in = open(resource)) {
-            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-    }
-
-    private static InputStream open(String resource) {
-        InputStream in = Report.class.getResourceAsStream(resource);
-        if (in == null) {
-            throw new IllegalStateException(resource + " is missing from the class path");
-        }
-        return in;
     }
 }

@@ -16,6 +16,7 @@ import java.util.function.Function;
 import java.util.stream.Stream;
 import org.openstrawberry.activities.store.Hashes;
 import org.openstrawberry.activities.store.Json;
+import org.openstrawberry.activities.store.MetricsLog;
 import org.openstrawberry.activities.store.RunLayout;
 import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.config.RunFile;
@@ -90,6 +91,11 @@ final class RunReading {
     /** In the order of iterations, without repetition. */
     List<IterationMetrics> rows() {
         return rows;
+    }
+
+    /** Its rows, to be drawn. */
+    Curves.Source curve() {
+        return new Curves.Source(name(), rows);
     }
 
     /** How the run ended; empty where it did not. */
@@ -181,16 +187,7 @@ final class RunReading {
     private List<IterationMetrics> readRows() {
         Map<Integer, IterationMetrics> byIteration = new LinkedHashMap<>();
         for (JsonNode line : lines(RunLayout.METRICS, JsonNode.class)) {
-            if (line.path("iteration").isInt()) {
-                Map<String, Double> values = new LinkedHashMap<>();
-                line.fields().forEachRemaining(field -> {
-                    if (field.getValue().isNumber() && !field.getKey().equals("iteration")) {
-                        values.put(field.getKey(), field.getValue().doubleValue());
-                    }
-                });
-                int iteration = line.path("iteration").intValue();
-                byIteration.put(iteration, new IterationMetrics(iteration, values));
-            }
+            MetricsLog.row(line).ifPresent(row -> byIteration.put(row.iteration(), row));
         }
         return byIteration.values().stream()
                 .sorted((a, b) -> Integer.compare(a.iteration(), b.iteration()))

@@ -49,8 +49,8 @@ const Strawberry = (() => {
       const column = run.columns[key];
       if (present(column)) {
         lines.push({
-          x: run.columns.iteration,
-          y: column,
+          get x() { return run.columns.iteration; },
+          get y() { return run.columns[key]; },
           label: runs.length > 1 ? run.name + (keys.length > 1 ? ' · ' + chart.keys[key] : '') : chart.keys[key],
           colour: runs.length > 1 ? r : k,
           dash: runs.length > 1 && k > 0 ? [6, 4] : undefined,
@@ -98,11 +98,14 @@ const Strawberry = (() => {
     plot.addEventListener('blur', () => get() && get().setCursor({ left: -10, top: -10 }));
   }
 
-  // Who points at nothing reads the newest values.
-  const newest = {
-    setCursor: [u => u.cursor.idx === null && u.setLegend({ idx: u.data[0].length - 1 }, false)],
-    ready: [u => u.setLegend({ idx: u.data[0].length - 1 }, false)],
-  };
+  // Who points at nothing reads the newest values, each series' own: evaluations are rarer than iterations.
+  const readNewest = u => u.setLegend({ idxs: u.data.map(column => {
+    let last = column.length - 1;
+    while (last > 0 && (column[last] === null || column[last] === undefined)) last--;
+    return last;
+  }) }, false);
+  const pointsAtNothing = u => u.cursor.idx === null || u.cursor.idx === undefined;
+  const newest = { setCursor: [u => pointsAtNothing(u) && readNewest(u)], ready: [readNewest] };
 
   function describe(lines) {
     return lines.map(line => {
@@ -111,24 +114,35 @@ const Strawberry = (() => {
     }).join('; ') + '.';
   }
 
+  // Shows what has come since; what was zoomed into stays so.
+  function grow(u, data) {
+    const x = u.data[0];
+    const zoomed = u.scales.x.min > x[0] || u.scales.x.max < x[x.length - 1];
+    u.setData(data, !zoomed);
+    if (pointsAtNothing(u)) readNewest(u);
+  }
+
   function lineChart(parent, chart, runs) {
     const lines = linesOf(chart, runs);
     if (!lines.length) return null;
     const plot = figure(parent, chart.title, chart.unit, describe(lines));
+    const isDense = line => present(line.y) > 60 && present(line.y) > line.y.length / 2;
+    const shape = () => lines.map(line => isDense(line) + ' ' + (present(line.y) > 30) + (present(line.y) > 60)).join();
+    const tables = () => uPlot.join(lines.flatMap(line => !isDense(line) ? [[line.x, line.y]]
+      : runs.length === 1 ? [[line.x, line.y], [line.x, smoothed(line.y)]] : [[line.x, smoothed(line.y)]]));
     let u = null;
+    let drawnAs = '';
     const draw = () => {
       if (u) u.destroy();
-      const tables = [];
+      drawnAs = shape();
       const series = [{ label: 'iteration', value: (v, x) => x === null ? '–' : number(x) }];
       lines.forEach(line => {
         const points = present(line.y);
-        const dense = points > 60 && points > line.y.length / 2;
+        const dense = isDense(line);
         const stroke = colour(line.colour);
         if (dense && runs.length === 1) {
-          tables.push([line.x, line.y]);
           series.push({ label: line.label, stroke, width: 1, alpha: 0.4, points: { show: false }, value: (v, y) => number(y) });
         }
-        tables.push([line.x, dense ? smoothed(line.y) : line.y]);
         series.push({
           label: line.label, class: dense && runs.length === 1 ? 'u-smoothed' : 'u-single',
           stroke, width: 2, dash: line.dash, spanGaps: true,
@@ -136,18 +150,23 @@ const Strawberry = (() => {
           value: (v, y) => number(y),
         });
       });
-      const data = uPlot.join(tables);
       u = new uPlot({
         width: plot.clientWidth || 340, height: 190, series, axes: axes(chart.unit),
         scales: { x: { time: false }, y: { range } },
         cursor: { y: false, drag: { x: true, y: false }, points: { size: 7 }, sync: { key: 'iterations' } }, hooks: newest,
         legend: { live: true, markers: { width: 0, fill: (v, s) => s ? series[s].stroke : 'transparent' } },
-      }, data, plot);
+      }, tables(), plot);
     };
     keys(plot, () => u);
     draw();
-    drawn.push({ plot, draw, width: plot.clientWidth });
-    return draw;
+    const update = () => {
+      plot.setAttribute('aria-label', chart.title + '. ' + describe(lines));
+      if (shape() === drawnAs) grow(u, tables());
+      else draw();
+    };
+    const made = { plot, draw, update, width: plot.clientWidth };
+    drawn.push(made);
+    return made;
   }
 
   // Parts of a whole, one upon the other.
@@ -156,43 +175,61 @@ const Strawberry = (() => {
     const parts = Object.keys(chart.keys).filter(key => present(run.columns[key]));
     if (!parts.length) return null;
     const total = key => run.columns[key].reduce((sum, value) => sum + (value || 0), 0);
-    const whole = parts.reduce((sum, key) => sum + total(key), 0);
     parts.sort((a, b) => total(b) - total(a));
-    const plot = figure(parent, chart.title + (runs.length > 1 ? ', ' + run.name : ''), chart.unit,
-      parts.map(key => chart.keys[key] + ' ' + Math.round(100 * total(key) / (whole || 1)) + ' %').join('; ') + '.');
-    let u = null;
-    const draw = () => {
-      if (u) u.destroy();
-      const shown = parts.slice(0, 7);
-      const rest = parts.slice(7);
-      const raw = shown.map(key => run.columns[key].map(value => value || 0));
-      const labels = shown.map(key => chart.keys[key]);
+    const words = () => {
+      const whole = parts.reduce((sum, key) => sum + total(key), 0);
+      return parts.map(key => chart.keys[key] + ' ' + Math.round(100 * total(key) / (whole || 1)) + ' %').join('; ') + '.';
+    };
+    const title = chart.title + (runs.length > 1 ? ', ' + run.name : '');
+    const plot = figure(parent, title, chart.unit, words());
+    const shown = parts.slice(0, 7);
+    const rest = parts.slice(7);
+    const labels = shown.map(key => chart.keys[key]);
+    if (rest.length) labels.push(rest.length + ' others');
+    const order = labels.map((label, k) => labels.length - 1 - k); // the tallest is painted first
+    let raw = [];
+    let from = 0;
+    const stack = () => {
+      raw = shown.map(key => run.columns[key].map(value => value || 0));
       if (rest.length) {
         raw.push(run.columns.iteration.map((x, i) => rest.reduce((sum, key) => sum + (run.columns[key][i] || 0), 0)));
-        labels.push(rest.length + ' others');
       }
-      const from = run.columns.iteration[0] === 0 && raw.every(column => column[0] === 0) ? 1 : 0;
+      from = run.columns.iteration[0] === 0 && raw.every(column => column[0] === 0) ? 1 : 0;
       const sums = [];
       raw.forEach((column, k) => sums.push(column.map((value, i) => value + (k ? sums[k - 1][i] : 0))));
-      const order = raw.map((column, k) => raw.length - 1 - k); // the tallest is painted first
+      return [run.columns.iteration.slice(from), ...order.map(k => sums[k].slice(from))];
+    };
+    let u = null;
+    let asBars = false;
+    const draw = () => {
+      if (u) u.destroy();
+      const data = stack();
+      asBars = data[0].length < 120;
       const series = [{ label: 'iteration', value: (v, x) => x === null ? '–' : number(x) }];
       order.forEach(k => series.push({
         label: labels[k], stroke: colour(k), fill: colour(k), width: 0, points: { show: false },
         value: (v, y, s, i) => i === null ? '–' : number(raw[k][i + from]),
       }));
-      const paths = raw[0].length - from < 120 ? uPlot.paths.bars({ size: [1, 100], gap: 0 }) : undefined;
+      const paths = asBars ? uPlot.paths.bars({ size: [1, 100], gap: 0 }) : undefined;
       series.slice(1).forEach(line => { if (paths) line.paths = paths; });
       u = new uPlot({
         width: plot.clientWidth || 340, height: 190, series, axes: axes(chart.unit),
         scales: { x: { time: false }, y: { range: (v, least, most) => [0, most * 1.05 || 1] } },
         cursor: { y: false, points: { show: false }, drag: { x: true, y: false }, sync: { key: 'iterations' } }, hooks: newest,
         legend: { live: true, markers: { width: 0, fill: (v, s) => s ? series[s].stroke : 'transparent' } },
-      }, [run.columns.iteration.slice(from), ...order.map(k => sums[k].slice(from))], plot);
+      }, data, plot);
     };
     keys(plot, () => u);
     draw();
-    drawn.push({ plot, draw, width: plot.clientWidth });
-    return draw;
+    const update = () => {
+      plot.setAttribute('aria-label', title + '. ' + words());
+      const data = stack();
+      if (data[0].length < 120 === asBars) grow(u, data);
+      else draw();
+    };
+    const made = { plot, draw, update, width: plot.clientWidth };
+    drawn.push(made);
+    return made;
   }
 
   // A small number that is the same at every drawing.
@@ -229,6 +266,11 @@ const Strawberry = (() => {
   }
 
   const chartOf = (parent, chart, runs) => chart.stacked ? stackedChart(parent, chart, runs) : lineChart(parent, chart, runs);
+
+  // What is taken off the page is not drawn again.
+  function forget(charts) {
+    charts.forEach(chart => drawn.splice(drawn.indexOf(chart), 1));
+  }
 
   function redraw() { drawn.forEach(chart => { chart.width = chart.plot.clientWidth; chart.draw(); }); }
 
@@ -270,9 +312,11 @@ const Strawberry = (() => {
     more.addEventListener('toggle', () => left.forEach(chart => chartOf(more.lastElementChild, chart, data.runs)), { once: true });
     const points = document.getElementById('scatter');
     if (points) scatter(points, data.lengths);
+    const thoughts = document.getElementById('thoughts');
+    if (thoughts) thoughts.append(StrawberryTree.choice(data.trees));
     watchWidthAndTheme();
   }
 
-  return { report, chartOf, scatter, further, watchWidthAndTheme, element, number };
+  return { report, chartOf, scatter, further, forget, watchWidthAndTheme, element, number };
 })();
 if (document.getElementById('data')) Strawberry.report();
