@@ -86,7 +86,7 @@ final class TrainCommand implements Callable<Integer> {
             return 0;
         }
         RunLog.into(directory, logJson);
-        try (EmbeddedTemporal temporal = EmbeddedTemporal.start()) {
+        try (EmbeddedTemporal temporal = EmbeddedTemporal.start(endpoint.temporal())) {
             WorkflowClient client = temporal.client();
             try (Rewards rewards = new Rewards(new LocalClassifiers(tensors));
                     RunWorkers workers = new RunWorkers(client, endpoint.meters(), tensors, rewards)) {
