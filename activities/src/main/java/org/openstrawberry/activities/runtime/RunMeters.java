@@ -38,7 +38,7 @@ import org.slf4j.LoggerFactory;
 public final class RunMeters implements RunListener, AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(RunMeters.class);
     private static final String PREFIX = "strawberry.";
-    private static final String PHASES = "phase/";
+    private static final String PHASES = "phase/seconds/";
     private static final String RUN = "run";
 
     /** How long a run that has ended is still shown, so that whoever looks every few minutes sees its end. */

@@ -37,9 +37,13 @@ final class ExporterLog extends Handler {
         }
         String message = words.formatMessage(event);
         log.warn("OpenTelemetry: {}", message, event.getThrown());
+        tell(message.lines().findFirst().orElse(""));
+    }
+
+    /** Says on the console, once, that traces are lost. */
+    void tell(String why) {
         if (!told.getAndSet(true)) {
-            System.err.println("Traces are not sent: "
-                    + message.lines().findFirst().orElse("") + " The run goes on without them.");
+            System.err.println("Traces are not sent: " + why + " No run is the worse for it.");
         }
     }
 
@@ -48,7 +52,7 @@ final class ExporterLog extends Handler {
 
     @Override
     public void close() {
+        // What comes later still, from a request that was given up, is for nobody.
         LIBRARY.removeHandler(this);
-        LIBRARY.setUseParentHandlers(true);
     }
 }

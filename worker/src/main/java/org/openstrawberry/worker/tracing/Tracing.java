@@ -94,7 +94,9 @@ public final class Tracing implements AutoCloseable {
     /** Sends what is left, for some seconds. */
     @Override
     public void close() {
-        sdk.shutdown().join(LAST_SPANS_SECONDS, TimeUnit.SECONDS);
+        if (!sdk.shutdown().join(LAST_SPANS_SECONDS, TimeUnit.SECONDS).isSuccess()) {
+            log.tell("the last ones were not taken within " + LAST_SPANS_SECONDS + " seconds.");
+        }
         log.close();
     }
 
