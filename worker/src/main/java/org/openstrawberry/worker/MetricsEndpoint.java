@@ -4,6 +4,7 @@ import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import com.uber.m3.tally.RootScopeBuilder;
 import com.uber.m3.tally.Scope;
+import com.uber.m3.tally.ScopeCloseException;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
@@ -18,9 +19,10 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.openstrawberry.config.InvalidInputException;
+import org.slf4j.LoggerFactory;
 import picocli.CommandLine.Option;
 
-/** Where Prometheus finds a process's metrics, ours and those of Temporal's SDK; nowhere unless an address is given. */
+/** Where Prometheus finds a process's metrics, ours, Java's and those of Temporal's SDK; nowhere unless an address is given. */
 final class MetricsEndpoint implements AutoCloseable {
     private static final Pattern ADDRESS = Pattern.compile("(?:(?<host>[^:]+):)?(?<port>[0-9]{1,5})");
     private static final String LOCAL = "127.0.0.1";
@@ -30,11 +32,15 @@ final class MetricsEndpoint implements AutoCloseable {
     private final MeterRegistry meters;
     private final Optional<Scope> temporal;
     private final Optional<HttpServer> server;
+    private final ProcessMeters process = new ProcessMeters();
 
     private MetricsEndpoint(MeterRegistry meters, Optional<Scope> temporal, Optional<HttpServer> server) {
         this.meters = meters;
         this.temporal = temporal;
         this.server = server;
+        if (server.isPresent()) {
+            process.bindTo(meters);
+        }
     }
 
     /** The option that gives the address. */
@@ -112,9 +118,19 @@ final class MetricsEndpoint implements AutoCloseable {
         return server.map(listening -> listening.getAddress().getPort());
     }
 
+    private static void close(Scope scope) {
+        try {
+            scope.close();
+        } catch (ScopeCloseException e) {
+            LoggerFactory.getLogger(MetricsEndpoint.class).warn("the last of Temporal's metrics are lost", e);
+        }
+    }
+
     @Override
     public void close() {
         server.ifPresent(listening -> listening.stop(0));
+        temporal.ifPresent(MetricsEndpoint::close);
+        process.close();
         meters.close();
     }
 }

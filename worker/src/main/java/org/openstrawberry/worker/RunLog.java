@@ -4,14 +4,16 @@ import ch.qos.logback.classic.LoggerContext;
 import ch.qos.logback.classic.encoder.JsonEncoder;
 import ch.qos.logback.classic.encoder.PatternLayoutEncoder;
 import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.ConsoleAppender;
 import ch.qos.logback.core.FileAppender;
+import ch.qos.logback.core.OutputStreamAppender;
 import ch.qos.logback.core.encoder.Encoder;
 import java.nio.file.Path;
 import org.openstrawberry.activities.store.RunLayout;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Sends the log of this process into the run directory. */
+/** Where the log of this process goes: into the run directory, or, of one that works on many runs, to standard error. */
 public final class RunLog {
     private RunLog() {}
 
@@ -26,16 +28,31 @@ public final class RunLog {
      * @param json whether each line is a JSON object, with run, phase and iteration in {@code mdc}
      */
     public static void into(Path runDirectory, boolean json) {
+        FileAppender<ILoggingEvent> file = new FileAppender<>();
+        file.setFile(runDirectory.resolve(RunLayout.LOG).toString());
+        begin(file, json);
+    }
+
+    /**
+     * Writes from now on what is logged to standard error.
+     *
+     * @param json whether each line is a JSON object, as above
+     */
+    static void intoErrors(boolean json) {
+        ConsoleAppender<ILoggingEvent> console = new ConsoleAppender<>();
+        console.setTarget("System.err");
+        begin(console, json);
+    }
+
+    private static void begin(OutputStreamAppender<ILoggingEvent> appender, boolean json) {
         LoggerContext context = (LoggerContext) LoggerFactory.getILoggerFactory();
         Encoder<ILoggingEvent> encoder = json ? new JsonEncoder() : lines();
         encoder.setContext(context);
         encoder.start();
-        FileAppender<ILoggingEvent> file = new FileAppender<>();
-        file.setContext(context);
-        file.setEncoder(encoder);
-        file.setFile(runDirectory.resolve(RunLayout.LOG).toString());
-        file.start();
-        context.getLogger(Logger.ROOT_LOGGER_NAME).addAppender(file);
+        appender.setContext(context);
+        appender.setEncoder(encoder);
+        appender.start();
+        context.getLogger(Logger.ROOT_LOGGER_NAME).addAppender(appender);
     }
 
     private static Encoder<ILoggingEvent> lines() {

@@ -14,6 +14,7 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
+import java.util.stream.Stream;
 import org.openstrawberry.activities.policy.HostSteps;
 import org.openstrawberry.activities.policy.PolicyStates;
 import org.openstrawberry.activities.policy.TrainerSteps;
@@ -25,6 +26,8 @@ import org.openstrawberry.activities.rewards.Scorer;
 import org.openstrawberry.activities.run.RunSteps;
 import org.openstrawberry.activities.run.Runs;
 import org.openstrawberry.activities.run.SweepSteps;
+import org.openstrawberry.activities.runtime.RunEndInterceptor;
+import org.openstrawberry.activities.runtime.RunListener;
 import org.openstrawberry.activities.runtime.RunMeters;
 import org.openstrawberry.activities.runtime.StepInterceptor;
 import org.openstrawberry.activities.runtime.Tensors;
@@ -68,11 +71,29 @@ public final class RunWorkers implements AutoCloseable {
     private final TrainerSteps trainer;
     private final RewardTrainingSteps rewardTrainer;
     private final StepInterceptor interceptor;
+    private final RunMeters runMeters;
 
     /** Workers of all roles for a server in this process. */
     public RunWorkers(
             WorkflowClient client, MeterRegistry meters, Tensors tensors, Function<RewardSpec, Scorer> rewards) {
-        this(client, meters, tensors, rewards, EnumSet.allOf(Role.class), ALONE, Optional.empty());
+        this(client, Monitoring.of(meters), tensors, rewards);
+    }
+
+    /** The same, looked on at by others. */
+    RunWorkers(WorkflowClient client, Monitoring monitoring, Tensors tensors, Function<RewardSpec, Scorer> rewards) {
+        this(client, monitoring, tensors, rewards, EnumSet.allOf(Role.class), ALONE, Optional.empty());
+    }
+
+    /** Workers of some roles, with metrics only. */
+    public RunWorkers(
+            WorkflowClient client,
+            MeterRegistry meters,
+            Tensors tensors,
+            Function<RewardSpec, Scorer> rewards,
+            Set<Role> roles,
+            WorkerSpec tuning,
+            Optional<String> server) {
+        this(client, Monitoring.of(meters), tensors, rewards, roles, tuning, server);
     }
 
     /**
@@ -81,9 +102,9 @@ public final class RunWorkers implements AutoCloseable {
      * @param tensors closed by the caller, after this
      * @param server its address, for the marks in run directories; empty where it is in this process
      */
-    public RunWorkers(
+    RunWorkers(
             WorkflowClient client,
-            MeterRegistry meters,
+            Monitoring monitoring,
             Tensors tensors,
             Function<RewardSpec, Scorer> rewards,
             Set<Role> roles,
@@ -95,10 +116,13 @@ public final class RunWorkers implements AutoCloseable {
         Counts pollers = tuning.pollers();
         trainer = new TrainerSteps(runs, tensors, states);
         rewardTrainer = new RewardTrainingSteps(tensors);
-        interceptor = new StepInterceptor(meters);
+        runMeters = new RunMeters(monitoring.meters());
+        RunListener listener = RunListener.all(Stream.concat(Stream.of(runMeters), monitoring.listeners().stream())
+                .toList());
+        interceptor = new StepInterceptor(runMeters, monitoring.spans());
         trains = roles.contains(Role.TRAINER);
         WorkerFactoryOptions surrounded = WorkerFactoryOptions.newBuilder()
-                .setWorkerInterceptors(interceptor)
+                .setWorkerInterceptors(interceptor, new RunEndInterceptor(listener))
                 .build();
         shared = WorkerFactory.newInstance(client, surrounded);
         own = WorkerFactory.newInstance(client, surrounded);
@@ -108,7 +132,7 @@ public final class RunWorkers implements AutoCloseable {
         workflows.registerActivitiesImplementations(
                 new PromptSteps(runs),
                 new RankingSteps(runs),
-                new RunSteps(runs, server, new RunMeters(meters), RunReports::write),
+                new RunSteps(runs, server, listener, RunReports::write),
                 new SweepSteps());
         Optional<RewardSteps> scoring =
                 roles.contains(Role.REWARDS) ? Optional.of(new RewardSteps(runs, rewards)) : Optional.empty();
@@ -168,5 +192,6 @@ public final class RunWorkers implements AutoCloseable {
         trainer.close();
         rewardTrainer.close();
         interceptor.close();
+        runMeters.close();
     }
 }

@@ -24,6 +24,7 @@ import org.openstrawberry.workflows.TrainingInput;
 import org.openstrawberry.workflows.client.RunFailedException;
 import org.openstrawberry.workflows.client.RunHandle;
 import org.openstrawberry.workflows.client.Strawberry;
+import org.openstrawberry.workflows.steps.RunRef;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -54,7 +55,7 @@ final class TrainCommand implements Callable<Integer> {
     private ServerOptions server = new ServerOptions();
 
     @Mixin
-    private MetricsEndpoint.Address metrics = new MetricsEndpoint.Address();
+    private MonitoringOptions monitoring = new MonitoringOptions();
 
     @Mixin
     private WebOptions web = new WebOptions();
@@ -66,7 +67,7 @@ final class TrainCommand implements Callable<Integer> {
             if (logJson) {
                 throw new InvalidInputException("--log-json: has no effect with --server, which keeps no log here");
             }
-            metrics.refuse("with --server; the workers serve theirs (worker --metrics)");
+            monitoring.refuse("with --server; it is an option of the workers there (./strawberry worker)");
             try (Strawberry temporal = server.connect()) {
                 String id = run.spec().name();
                 try (Served page = web.open(() -> shown(temporal.client(), run))) {
@@ -75,12 +76,12 @@ final class TrainCommand implements Callable<Integer> {
             }
         }
         run.requireNoServer();
-        try (MetricsEndpoint endpoint = metrics.open();
+        try (MonitoringOptions.Opened onlookers = monitoring.open();
                 RunLock lock = RunLock.acquire(run.directory());
                 Tensors tensors = new Tensors()) {
             ModelSpec model = run.spec().model();
             tensors.begin(() -> Torch.start(model.threads(), model.device()).close());
-            return embedded(run, tensors, endpoint, logJson, web);
+            return embedded(run, tensors, onlookers, logJson, web);
         }
     }
 
@@ -90,7 +91,11 @@ final class TrainCommand implements Callable<Integer> {
     }
 
     private static int embedded(
-            RunPreparation run, Tensors tensors, MetricsEndpoint endpoint, boolean logJson, WebOptions web) {
+            RunPreparation run,
+            Tensors tensors,
+            MonitoringOptions.Opened onlookers,
+            boolean logJson,
+            WebOptions web) {
         Path directory = run.directory();
         RunSetup.prepare(run.spec(), directory);
         run.tellWhatIsLeftOut();
@@ -99,13 +104,15 @@ final class TrainCommand implements Callable<Integer> {
             System.out.println("The run is finished: " + finished.get().reason() + ". Its policy is in "
                     + directory.resolve(finished.get().policy()));
             tellOfReport(directory, RunReports.writeWhereStale(directory));
+            onlookers.standsFinished(new RunRef(run.spec().name(), directory.toString()));
             return 0;
         }
         RunLog.into(directory, logJson);
-        try (EmbeddedTemporal temporal = EmbeddedTemporal.start()) {
+        try (EmbeddedTemporal temporal =
+                EmbeddedTemporal.start(onlookers.endpoint().temporal())) {
             WorkflowClient client = temporal.client();
             try (Rewards rewards = new Rewards(new LocalClassifiers(tensors));
-                    RunWorkers workers = new RunWorkers(client, endpoint.meters(), tensors, rewards);
+                    RunWorkers workers = new RunWorkers(client, onlookers.monitoring(), tensors, rewards);
                     Served page = web.open(() -> shown(client, run))) {
                 rewards.apply(run.spec().reward()); // what it lacks is said before any work
                 run.spec().evaluation().reward().ifPresent(rewards::apply);

@@ -61,8 +61,11 @@ final class WorkerCommand implements Callable<Integer> {
     @Mixin
     private ServerOptions server = new ServerOptions();
 
+    @Option(names = "--log-json", description = "Write the log, on standard error, as JSON lines.")
+    private boolean logJson;
+
     @Mixin
-    private MetricsEndpoint.Address metrics = new MetricsEndpoint.Address();
+    private MonitoringOptions monitoring = new MonitoringOptions();
 
     @Mixin
     private WebOptions web = new WebOptions();
@@ -75,13 +78,14 @@ final class WorkerCommand implements Callable<Integer> {
         }
         WorkerSpec tuning = WorkerFile.read(Optional.ofNullable(file), slots, pollers);
         CountDownLatch ended = RunWatch.onInterrupt(() -> System.err.println("Finishing the steps under way."));
-        try (MetricsEndpoint endpoint = metrics.open();
-                Strawberry temporal = server.connect(endpoint.temporal());
+        RunLog.intoErrors(logJson);
+        try (MonitoringOptions.Opened onlookers = monitoring.open();
+                Strawberry temporal = server.connect(onlookers.endpoint().temporal());
                 Tensors tensors = new Tensors();
                 Rewards rewards = new Rewards(new LocalClassifiers(tensors));
                 RunWorkers workers = new RunWorkers(
                         temporal.client(),
-                        endpoint.meters(),
+                        onlookers.monitoring(),
                         tensors,
                         rewards,
                         chosen,
@@ -91,7 +95,11 @@ final class WorkerCommand implements Callable<Integer> {
             workers.start();
             System.out.println("Working on " + temporal.address() + " as "
                     + chosen.toString().toLowerCase(Locale.ROOT)
-                    + endpoint.port().map(port -> ", metrics on port " + port).orElse(""));
+                    + onlookers
+                            .endpoint()
+                            .port()
+                            .map(port -> ", metrics on port " + port)
+                            .orElse(""));
             ended.await();
             workers.drain();
             return 0;

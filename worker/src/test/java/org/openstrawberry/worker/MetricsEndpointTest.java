@@ -16,23 +16,24 @@ import org.junit.jupiter.api.io.TempDir;
 import org.openstrawberry.activities.runtime.RunMeters;
 import org.openstrawberry.worker.TrainCommandTest.Said;
 import org.openstrawberry.workflows.IterationMetrics;
+import org.openstrawberry.workflows.steps.RunRef;
 import picocli.CommandLine;
 
 /** What Prometheus is told. */
 class MetricsEndpointTest {
     @Test
     void theNewestMetricsOfEachRunAreGauges() throws IOException, InterruptedException {
-        try (MetricsEndpoint endpoint = endpoint("--metrics", "0")) {
-            RunMeters meters = new RunMeters(endpoint.meters());
-            meters.show("a", row(1, "rewards/margins", 0.25));
-            meters.show("b", row(7, "rewards/margins", 4));
+        try (MetricsEndpoint endpoint = endpoint("--metrics", "0");
+                RunMeters meters = new RunMeters(endpoint.meters())) {
+            meters.recorded(run("a"), row(1, "rewards/margins", 0.25));
+            meters.recorded(run("b"), row(7, "rewards/margins", 4));
             assertThat(scrape(endpoint))
                     .contains("strawberry_rewards_margins{run=\"a\"} 0.25")
                     .contains("strawberry_rewards_margins{run=\"b\"} 4.0")
                     .contains("strawberry_iteration{run=\"b\"} 7.0")
-                    .doesNotContain("phase");
+                    .doesNotContain("phase_seconds");
 
-            meters.show("a", row(2, "loss", 0.5));
+            meters.recorded(run("a"), row(2, "loss", 0.5));
             assertThat(scrape(endpoint))
                     .contains("strawberry_loss{run=\"a\"} 0.5")
                     .contains("strawberry_rewards_margins{run=\"a\"} NaN")
@@ -96,6 +97,10 @@ class MetricsEndpointTest {
         return HttpClient.newHttpClient()
                 .send(HttpRequest.newBuilder(uri).build(), HttpResponse.BodyHandlers.ofString())
                 .body();
+    }
+
+    private static RunRef run(String id) {
+        return new RunRef(id, "/nowhere/" + id);
     }
 
     private static IterationMetrics row(int iteration, String name, double value) {

@@ -3,6 +3,7 @@ package org.openstrawberry.worker;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.micrometer.observation.ObservationRegistry;
 import io.temporal.activity.ActivityInterface;
 import io.temporal.testing.TestActivityEnvironment;
 import io.temporal.testing.TestEnvironmentOptions;
@@ -10,6 +11,7 @@ import io.temporal.worker.WorkerFactoryOptions;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
+import org.openstrawberry.activities.runtime.RunMeters;
 import org.openstrawberry.activities.runtime.StepInterceptor;
 
 class StepInterceptorTest {
@@ -24,7 +26,8 @@ class StepInterceptorTest {
     @Test
     void aSaveThatOutlastsItsHeartbeatStillHeartbeats() {
         CountDownLatch beaten = new CountDownLatch(2);
-        try (StepInterceptor interceptor = new StepInterceptor(new SimpleMeterRegistry())) {
+        try (RunMeters meters = new RunMeters(new SimpleMeterRegistry());
+                StepInterceptor interceptor = new StepInterceptor(meters, ObservationRegistry.NOOP)) {
             TestActivityEnvironment environment =
                     TestActivityEnvironment.newInstance(TestEnvironmentOptions.newBuilder()
                             .setWorkerFactoryOptions(WorkerFactoryOptions.newBuilder()

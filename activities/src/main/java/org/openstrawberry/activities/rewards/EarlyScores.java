@@ -6,6 +6,7 @@ import java.util.concurrent.CompletableFuture;
 import org.openstrawberry.activities.lines.PromptLine;
 import org.openstrawberry.activities.lines.ScoreLine;
 import org.openstrawberry.activities.lines.ThoughtLine;
+import org.openstrawberry.activities.runtime.StepSpan;
 import reactor.core.publisher.Sinks;
 import reactor.core.scheduler.Scheduler;
 import reactor.core.scheduler.Schedulers;
@@ -21,6 +22,7 @@ public final class EarlyScores implements AutoCloseable {
                 .publishOn(scheduler)
                 .flatMapSequential(thoughts -> RewardSteps.score(scorer, texts, thoughts), Scorer.CONCURRENCY)
                 .collectList()
+                .contextWrite(StepSpan.carried())
                 .toFuture();
     }
 

@@ -44,16 +44,18 @@ final class Endpoint implements AutoCloseable {
     private final ExecutorService executor;
     private final HttpClient client;
     private final HttpRequest.Builder request;
+    private final String name;
     private final String address;
     private final Secrets secrets;
 
     /**
-     * @param key of the settings, for errors
+     * @param key of the settings, for errors and traces
      * @param headers may refer to the environment
      * @throws InvalidInputException if the environment lacks a variable, or a header can't be sent
      */
     Endpoint(String key, String url, Map<String, String> headers, Secrets secrets) {
         this.secrets = secrets;
+        name = key;
         address = url.replaceFirst("[?#].*", "");
         request = HttpRequest.newBuilder(URI.create(url))
                 .setHeader("Content-Type", "application/json")
@@ -83,9 +85,10 @@ final class Endpoint implements AutoCloseable {
 
     /** The answer to a request. Errors are {@link RewardException}s and hold no secret. */
     Mono<JsonNode> post(JsonNode body) {
-        return sent(request.copy()
-                        .POST(BodyPublishers.ofString(body.toString(), StandardCharsets.UTF_8))
-                        .build())
+        HttpRequest.Builder ready =
+                request.copy().POST(BodyPublishers.ofString(body.toString(), StandardCharsets.UTF_8));
+        return Mono.deferContextual(context ->
+                        RequestSpan.of(context, name, address, ready).around(Mono.defer(() -> sent(ready.build()))))
                 .onErrorMap(IOException.class, e -> new RewardException(address + ": " + described(e), e))
                 .map(this::answer);
     }

@@ -13,6 +13,7 @@ import org.openstrawberry.activities.lines.ThoughtLine;
 import org.openstrawberry.activities.rewards.Reward.Sample;
 import org.openstrawberry.activities.run.Run;
 import org.openstrawberry.activities.run.Runs;
+import org.openstrawberry.activities.runtime.StepSpan;
 import org.openstrawberry.activities.store.Json;
 import org.openstrawberry.activities.store.RunLayout;
 import org.openstrawberry.config.RewardSpec;
@@ -86,6 +87,7 @@ public final class RewardSteps implements RewardActivities {
                 .bufferUntilChanged(ThoughtLine::prompt)
                 .flatMapSequential(thoughts -> score(scorer, prompts, thoughts), Scorer.CONCURRENCY)
                 .collectList()
+                .contextWrite(StepSpan.carried())
                 .block();
         if (scores == null) {
             throw new IllegalStateException("the stream of scores ended without a list");

@@ -14,7 +14,7 @@ import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.openstrawberry.activities.policy.Checkpoints;
 import org.openstrawberry.activities.policy.StepChain;
-import org.openstrawberry.activities.runtime.RunMeters;
+import org.openstrawberry.activities.runtime.RunListener;
 import org.openstrawberry.activities.store.ArtifactStore;
 import org.openstrawberry.activities.store.DurableFiles;
 import org.openstrawberry.activities.store.EventLog;
@@ -38,19 +38,19 @@ public final class RunSteps implements RunActivities {
 
     private final Runs runs;
     private final Optional<String> server;
-    private final RunMeters meters;
+    private final RunListener listener;
     private final Consumer<Path> ended;
     private final Map<Path, TensorBoardLog> tensorBoards = new ConcurrentHashMap<>();
 
     /**
      * @param server the Temporal server that the worker serves; empty where it is in this process
-     * @param meters show what is recorded
+     * @param listener told of each run, and must not throw
      * @param ended told of the directory of each run that has ended, its result being written; must not throw
      */
-    public RunSteps(Runs runs, Optional<String> server, RunMeters meters, Consumer<Path> ended) {
+    public RunSteps(Runs runs, Optional<String> server, RunListener listener, Consumer<Path> ended) {
         this.runs = runs;
         this.server = server;
-        this.meters = meters;
+        this.listener = listener;
         this.ended = ended;
     }
 
@@ -84,6 +84,7 @@ public final class RunSteps implements RunActivities {
         TrainingState state =
                 done.isEmpty() ? TrainingState.fresh() : done.get(standing).state();
         new EventLog(run.directory()).opened(state.iteration());
+        listener.opened(ref);
         return adjusted(run, state)
                 .withWarmUpSteps(checkpoints.warmUpSteps(
                         run.spec().warmup().map(warmup -> warmup.steps()).orElse(0)));
@@ -135,7 +136,7 @@ public final class RunSteps implements RunActivities {
         IterationMetrics recorded =
                 Json.read(run.store().resolve(path), IterationRecord.class).metrics();
         new MetricsLog(run.directory()).append(recorded);
-        show(() -> meters.show(ref.id(), recorded));
+        listener.recorded(ref, recorded);
         show(() -> {
             if (!tensorBoard(run).append(event(run, recorded))) {
                 // Another process wrote to it, or this one has just begun.
@@ -183,6 +184,7 @@ public final class RunSteps implements RunActivities {
             throw new UncheckedIOException(e);
         }
         ended.accept(runs.open(ref).directory());
+        listener.finished(ref);
     }
 
     /** The records of iterations 0, 1, 2, … up to the first that is missing or damaged. */

@@ -30,7 +30,8 @@ final class LogContext implements AutoCloseable {
         return new LogContext();
     }
 
-    private static Optional<Integer> iteration(String phase, Object[] arguments) {
+    /** The iteration that a step belongs to, by its arguments. */
+    static Optional<Integer> iteration(String phase, Object[] arguments) {
         for (Object argument : arguments) {
             if (argument instanceof Integer number && !phase.equals(WARM_UP)) {
                 return Optional.of(number);

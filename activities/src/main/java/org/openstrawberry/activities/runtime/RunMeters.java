@@ -1,40 +1,264 @@
 package org.openstrawberry.activities.runtime;
 
+import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.Meter;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Tags;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.HashMap;
+import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
+import org.openstrawberry.activities.store.RunLayout;
+import org.openstrawberry.workflows.Health;
+import org.openstrawberry.workflows.Health.Check;
 import org.openstrawberry.workflows.IterationMetrics;
+import org.openstrawberry.workflows.steps.RunRef;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
- * The newest metrics of each run as gauges: {@code rewards/margins} is {@code strawberry.rewards.margins} with the run's id as
- * the tag {@code run}. Times by phase are not among them: those are timers of every step.
+ * The runs of this process as meters, each with the run's id as the tag {@code run}. The newest metrics are gauges:
+ * {@code rewards/margins} is {@code strawberry.rewards.margins}. Times by phase are not among them: those are timers of
+ * every step. A process may live for months, so a run's meters go some time after its end.
  */
-public final class RunMeters {
+public final class RunMeters implements RunListener, AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(RunMeters.class);
     private static final String PREFIX = "strawberry.";
-    private static final String PHASES = "phase/";
+    private static final String PHASES = "phase/seconds/";
+    private static final String RUN = "run";
+
+    /** How long a run that has ended is still shown, so that whoever looks every few minutes sees its end. */
+    static final Duration AFTER_END = Duration.ofMinutes(5);
+
+    /** How long a run is shown whose end was not seen here: it may have failed, or be worked on by others. */
+    static final Duration IDLE = Duration.ofDays(1);
+
+    /** How much newer than here a run's rows are once another process writes them; clocks of hosts differ. */
+    private static final Duration ELSEWHERE = Duration.ofMinutes(1);
+
+    private static final Duration TIDY = Duration.ofMinutes(1);
+
+    private enum State {
+        RUNNING,
+        DONE,
+        FAILED
+    }
 
     private final MeterRegistry meters;
-    private final Map<String, Map<String, Double>> rows = new ConcurrentHashMap<>();
+    private final Clock clock;
+    private final Map<String, Shown> runs = new ConcurrentHashMap<>();
+    private final ScheduledExecutorService tidying = Executors.newSingleThreadScheduledExecutor(work -> {
+        Thread thread = new Thread(work, "run-meters");
+        thread.setDaemon(true);
+        return thread;
+    });
+
+    /**
+     * What is known of a run.
+     *
+     * @param values of the newest row
+     * @param recorded when that row was recorded here, or when the run was taken up
+     * @param touched when anything of it was last done here
+     */
+    private record Shown(
+            Path directory,
+            Map<String, Double> values,
+            Optional<Instant> recorded,
+            Instant touched,
+            State state,
+            Optional<Instant> ended) {
+        static Shown fresh(Path directory, Instant now) {
+            return new Shown(directory, Map.of(), Optional.empty(), now, State.RUNNING, Optional.empty());
+        }
+
+        Shown at(Instant now) {
+            return new Shown(directory, values, recorded, now, state, ended);
+        }
+
+        Shown running(Instant now) {
+            return new Shown(directory, values, Optional.of(now), now, State.RUNNING, Optional.empty());
+        }
+
+        Shown with(Map<String, Double> newest, Instant now) {
+            return new Shown(directory, newest, Optional.of(now), now, State.RUNNING, Optional.empty());
+        }
+
+        Shown elsewhere() {
+            return new Shown(directory, Map.of(), Optional.empty(), touched, state, ended);
+        }
+
+        Shown over(State how, Instant now) {
+            return new Shown(directory, values, recorded, touched, how, Optional.of(ended.orElse(now)));
+        }
+    }
 
     /** @param meters where the gauges stand */
     public RunMeters(MeterRegistry meters) {
+        this(meters, Clock.systemUTC());
+    }
+
+    RunMeters(MeterRegistry meters, Clock clock) {
         this.meters = meters;
+        this.clock = clock;
+        tidying.scheduleWithFixedDelay(this::tidy, TIDY.toSeconds(), TIDY.toSeconds(), TimeUnit.SECONDS);
+    }
+
+    /** The run's states, and since when nothing came of it. */
+    @Override
+    public void opened(RunRef run) {
+        runs.compute(run.id(), (id, known) -> of(run, known).running(clock.instant()));
+        for (State state : State.values()) {
+            Gauge.builder(PREFIX + "run.state", runs, all -> is(all.get(run.id()), state))
+                    .description("1 for the state that the run is in.")
+                    .tags(RUN, run.id(), "state", state.name().toLowerCase(Locale.ROOT))
+                    .register(meters);
+        }
+        Gauge.builder(PREFIX + "last.iteration.timestamp", runs, all -> seconds(all.get(run.id())))
+                .description("When the run's last iteration was recorded, or the run taken up, in Unix time.")
+                .baseUnit("seconds")
+                .tag(RUN, run.id())
+                .register(meters);
     }
 
     /** Shows an iteration in the place of the one before; what it lacks has no value any more. */
-    public void show(String run, IterationMetrics row) {
+    @Override
+    public void recorded(RunRef run, IterationMetrics row) {
+        opened(run);
         Map<String, Double> values = new HashMap<>(row.values());
         values.put("iteration", (double) row.iteration());
-        rows.put(run, values);
-        values.keySet().stream()
-                .filter(name -> !name.startsWith(PHASES))
-                .forEach(name -> Gauge.builder(
-                                PREFIX + name.replace('/', '.'),
-                                rows,
-                                all -> all.getOrDefault(run, Map.of()).getOrDefault(name, Double.NaN))
-                        .tag("run", run)
-                        .register(meters));
+        values.put("unhealthy", (double) Health.warned(row).size());
+        runs.compute(run.id(), (id, known) -> of(run, known).with(values, clock.instant()));
+        values.keySet().stream().filter(name -> !name.startsWith(PHASES)).forEach(name -> gauge(run, name));
+        // All of them from the start, so that whoever asks for one that has not warned finds no value, not no metric.
+        for (Check check : Check.values()) {
+            gauge(run, check.metric());
+        }
+        counter(run, "tokens", "Tokens of thoughts.")
+                .increment(row.value("thoughts/tokens").orElse(0.0));
+        counter(run, "iterations", "Iterations that were recorded.").increment(row.iteration() > 0 ? 1 : 0);
+    }
+
+    private static double is(@Nullable Shown run, State state) {
+        return run != null && run.state() == state ? 1 : 0;
+    }
+
+    private static double seconds(@Nullable Shown run) {
+        return run == null
+                ? Double.NaN
+                : run.recorded().map(then -> then.toEpochMilli() / 1e3).orElse(Double.NaN);
+    }
+
+    private void gauge(RunRef run, String name) {
+        Gauge.builder(PREFIX + name.replace('/', '.'), runs, all -> value(all.get(run.id()), name))
+                .tag(RUN, run.id())
+                .register(meters);
+    }
+
+    private static double value(@Nullable Shown run, String name) {
+        return run == null ? Double.NaN : run.values().getOrDefault(name, Double.NaN);
+    }
+
+    private Counter counter(RunRef run, String name, String description) {
+        return Counter.builder(PREFIX + name)
+                .description(description)
+                .tag(RUN, run.id())
+                .register(meters);
+    }
+
+    @Override
+    public void finished(RunRef run) {
+        runs.computeIfPresent(run.id(), (id, known) -> known.over(State.DONE, clock.instant()));
+    }
+
+    @Override
+    public void failed(RunRef run) {
+        runs.computeIfPresent(run.id(), (id, known) -> known.over(State.FAILED, clock.instant()));
+    }
+
+    /**
+     * Counts an attempt at a step.
+     *
+     * @param directory of the run, where the step has told it
+     * @param attempt counted from 1
+     * @param role of the task queue that it came by
+     */
+    void step(
+            String run, Optional<Path> directory, String phase, String role, int attempt, boolean failed, long nanos) {
+        directory.ifPresent(known -> runs.compute(
+                run, (id, shown) -> of(new RunRef(run, known.toString()), shown).at(clock.instant())));
+        Tags tags = Tags.of("phase", phase, RUN, run, "role", role);
+        meters.timer(PREFIX + "phase.seconds", tags).record(nanos, TimeUnit.NANOSECONDS);
+        meters.counter(PREFIX + "step.failures", tags).increment(failed ? 1 : 0);
+        meters.counter(PREFIX + "step.retries", tags).increment(attempt > 1 ? 1 : 0);
+    }
+
+    private Shown of(RunRef run, @Nullable Shown known) {
+        return known == null ? Shown.fresh(Path.of(run.directory()), clock.instant()) : known;
+    }
+
+    /** Lets go of the runs that are over, or were not worked on here for long. */
+    void tidy() {
+        try {
+            Instant now = clock.instant();
+            for (Map.Entry<String, Shown> entry : List.copyOf(runs.entrySet())) {
+                tidy(entry.getKey(), entry.getValue(), now);
+            }
+        } catch (RuntimeException e) {
+            // An error that got out would end the tidying for good.
+            log.warn("meters of runs are not tidied up", e);
+        }
+    }
+
+    private void tidy(String id, Shown run, Instant now) {
+        if (run.ended().isEmpty() && Files.exists(run.directory().resolve(RunLayout.RESULT))) {
+            runs.computeIfPresent(id, (key, known) -> known.over(State.DONE, now));
+            return;
+        }
+        boolean over =
+                run.ended().filter(end -> end.plus(AFTER_END).isBefore(now)).isPresent();
+        if (over || run.touched().plus(IDLE).isBefore(now)) {
+            runs.remove(id);
+            forget(id, meter -> true);
+        } else if (run.recorded().isPresent() && run.ended().isEmpty() && isRecordedElsewhere(run)) {
+            runs.computeIfPresent(id, (key, known) -> known.elsewhere());
+            forget(id, meter -> meter.getId().getType() == Meter.Type.GAUGE);
+        }
+    }
+
+    /** Two processes that serve workflows may take a run from each other. */
+    private static boolean isRecordedElsewhere(Shown run) {
+        try {
+            Instant newest = Files.getLastModifiedTime(run.directory().resolve(RunLayout.METRICS))
+                    .toInstant();
+            return newest.isAfter(run.recorded().orElseThrow().plus(ELSEWHERE));
+        } catch (IOException e) {
+            return false;
+        }
+    }
+
+    private void forget(String run, Predicate<Meter> which) {
+        meters.getMeters().stream()
+                .filter(meter -> run.equals(meter.getId().getTag(RUN)))
+                .filter(which)
+                .forEach(meters::remove);
+    }
+
+    @Override
+    public void close() {
+        tidying.shutdownNow();
     }
 }

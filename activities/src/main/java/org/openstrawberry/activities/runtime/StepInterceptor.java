@@ -1,6 +1,6 @@
 package org.openstrawberry.activities.runtime;
 
-import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.observation.ObservationRegistry;
 import io.temporal.activity.ActivityExecutionContext;
 import io.temporal.client.ActivityCompletionException;
 import io.temporal.common.interceptors.ActivityInboundCallsInterceptor;
@@ -33,8 +33,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Surrounds every activity: heartbeats from a thread of their own, since the step's thread computes; a timer by step;
- * and failures told apart. What the user must mend, or what is our own mistake, ends the run with its reason; all else
+ * Surrounds every activity: heartbeats from a thread of their own, since the step's thread computes; timers, counters
+ * and spans by step; and failures told apart. What the user must mend, or what is our own mistake, ends the run with its reason; all else
  * is tried again.
  */
 public final class StepInterceptor extends WorkerInterceptorBase implements AutoCloseable {
@@ -42,7 +42,8 @@ public final class StepInterceptor extends WorkerInterceptorBase implements Auto
     private static final Duration HEARTBEAT = Duration.ofSeconds(2);
     private static final String LEASE = "lease";
 
-    private final MeterRegistry meters;
+    private final RunMeters meters;
+    private final ObservationRegistry spans;
     private final Set<String> closed = ConcurrentHashMap.newKeySet();
     private final ScheduledExecutorService heartbeats = Executors.newSingleThreadScheduledExecutor(work -> {
         Thread thread = new Thread(work, "heartbeats");
@@ -50,9 +51,13 @@ public final class StepInterceptor extends WorkerInterceptorBase implements Auto
         return thread;
     });
 
-    /** @param meters where the steps' times go */
-    public StepInterceptor(MeterRegistry meters) {
+    /**
+     * @param meters where the steps' times go
+     * @param spans where traces of them go
+     */
+    public StepInterceptor(RunMeters meters, ObservationRegistry spans) {
         this.meters = meters;
+        this.spans = spans;
     }
 
     /** From now on refuses steps that come by this task queue, so that another process is asked. */
@@ -75,6 +80,7 @@ public final class StepInterceptor extends WorkerInterceptorBase implements Auto
         private int attempt;
         private String taskQueue = "";
         private String run = "";
+        private String execution = "";
         private Runnable heartbeat = () -> {};
 
         Surrounded(ActivityInboundCallsInterceptor next) {
@@ -87,6 +93,7 @@ public final class StepInterceptor extends WorkerInterceptorBase implements Auto
             attempt = context.getInfo().getAttempt();
             taskQueue = context.getInfo().getActivityTaskQueue();
             run = context.getInfo().getWorkflowId();
+            execution = context.getInfo().getWorkflowRunId();
             if (!context.getInfo().isLocal()) {
                 heartbeat = () -> heartbeat(context);
             }
@@ -98,23 +105,28 @@ public final class StepInterceptor extends WorkerInterceptorBase implements Auto
             if (closed.contains(taskQueue)) {
                 throw ApplicationFailure.newNonRetryableFailure("this process is ending", HostActivities.ENDING);
             }
-            Optional<EventLog> events = events(input);
+            Optional<Path> directory = directory(input);
+            Optional<EventLog> events = directory.map(EventLog::new);
             if (attempt > 1) {
                 events.ifPresent(log -> log.again(step, attempt));
             }
             ScheduledFuture<?> beating = heartbeats.scheduleWithFixedDelay(
                     heartbeat, HEARTBEAT.toMillis(), HEARTBEAT.toMillis(), TimeUnit.MILLISECONDS);
             long start = System.nanoTime();
-            try (LogContext context = LogContext.of(run, step, input.getArguments())) {
-                return execute(input, events);
+            boolean done = false;
+            StepSpan.Origin origin = new StepSpan.Origin(run, execution, step, role(taskQueue), attempt);
+            try (LogContext context = LogContext.of(run, step, input.getArguments());
+                    StepSpan span = StepSpan.of(spans, origin, input.getArguments())) {
+                ActivityOutput output = execute(input, events, span);
+                done = true;
+                return output;
             } finally {
                 beating.cancel(false);
-                meters.timer("strawberry.phase.seconds", "phase", step, "run", run, "role", role(taskQueue))
-                        .record(System.nanoTime() - start, TimeUnit.NANOSECONDS);
+                meters.step(run, directory, step, role(taskQueue), attempt, !done, System.nanoTime() - start);
             }
         }
 
-        private ActivityOutput execute(ActivityInput input, Optional<EventLog> events) {
+        private ActivityOutput execute(ActivityInput input, Optional<EventLog> events, StepSpan span) {
             try {
                 ActivityOutput output = super.execute(input);
                 if (step.equals(LEASE)) {
@@ -123,12 +135,13 @@ public final class StepInterceptor extends WorkerInterceptorBase implements Auto
                 return output;
             } catch (RuntimeException e) {
                 events.ifPresent(log -> log.failed(step, attempt, e));
+                span.failed(e);
                 throw translated(e);
             }
         }
 
         /** Of the run that the step belongs to, which each of them has as its argument or in its request. */
-        private Optional<EventLog> events(ActivityInput input) {
+        private Optional<Path> directory(ActivityInput input) {
             Object argument = input.getArguments().length == 0 ? "" : input.getArguments()[0];
             Optional<RunRef> ref = Optional.empty();
             if (argument instanceof RunRef own) {
@@ -144,7 +157,7 @@ public final class StepInterceptor extends WorkerInterceptorBase implements Auto
             } else if (argument instanceof StepRequest request) {
                 ref = Optional.of(request.run());
             }
-            return ref.map(known -> new EventLog(Path.of(known.directory())));
+            return ref.map(known -> Path.of(known.directory()));
         }
 
         /** A process's own task queue is named after its role. */

@@ -30,6 +30,8 @@ public final class RunLayout {
     public static final String LOG = "log";
     /** Says which server a run is on, so that no other one works on its directory. */
     public static final String SERVER = "server.txt";
+    /** What its run in MLflow is found by. */
+    public static final String MLFLOW = "mlflow.json";
     /** Where a forked run comes from. */
     public static final String FORK = "fork.json";
     /** Held by the process that works on the run. */

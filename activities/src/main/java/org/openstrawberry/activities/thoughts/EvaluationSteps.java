@@ -15,6 +15,7 @@ import org.openstrawberry.activities.rewards.Scored;
 import org.openstrawberry.activities.rewards.Scorer;
 import org.openstrawberry.activities.run.Run;
 import org.openstrawberry.activities.run.Runs;
+import org.openstrawberry.activities.runtime.StepSpan;
 import org.openstrawberry.activities.runtime.Tensors;
 import org.openstrawberry.activities.runtime.Timed;
 import org.openstrawberry.activities.store.Json;
@@ -226,7 +227,7 @@ public final class EvaluationSteps implements EvaluationActivities {
     }
 
     private static <T> List<T> all(Flux<T> stream) {
-        List<T> all = stream.collectList().block();
+        List<T> all = stream.collectList().contextWrite(StepSpan.carried()).block();
         if (all == null) {
             throw new IllegalStateException("a stream ended without a list");
         }

@@ -26,6 +26,7 @@ import org.openstrawberry.activities.rewards.Scored;
 import org.openstrawberry.activities.rewards.Scorer;
 import org.openstrawberry.activities.run.Run;
 import org.openstrawberry.activities.runtime.Heartbeats;
+import org.openstrawberry.activities.runtime.StepSpan;
 import org.openstrawberry.activities.runtime.Tensors;
 import org.openstrawberry.activities.runtime.Timed;
 import org.openstrawberry.activities.store.Hashes;
@@ -204,6 +205,7 @@ final class TreeThinking {
                     .filter(tree -> !tree.newest().isEmpty())
                     .flatMapSequential(this::scored, Scorer.CONCURRENCY)
                     .collectList()
+                    .contextWrite(StepSpan.carried())
                     .block();
             if (lines == null) {
                 throw new IllegalStateException("the stream of scores ended without a list");
