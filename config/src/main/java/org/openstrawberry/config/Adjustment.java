@@ -52,7 +52,7 @@ public final class Adjustment {
         new TreeMap<>(changes).forEach((key, value) -> sets.add(key + "=" + written(value)));
         RunSpec changed = RunFile.changed(spec, "adjust", sets);
         for (String key : new TreeSet<>(changes.keySet())) {
-            if (ADJUSTABLE.stream().noneMatch(key::startsWith)) {
+            if (!mayChange(key)) {
                 throw new InvalidInputException(key + ": can't change while the run lives; what can: "
                         + String.join(
                                 ", ",
@@ -62,6 +62,11 @@ public final class Adjustment {
             }
         }
         return changed;
+    }
+
+    /** Whether a key, dotted as in a run file, may change while a run lives. */
+    static boolean mayChange(String key) {
+        return ADJUSTABLE.stream().anyMatch(key::startsWith);
     }
 
     /** A list or a map as YAML; everything else reads as it is printed. */

@@ -15,7 +15,6 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import org.openstrawberry.config.InvalidInputException;
-import org.openstrawberry.config.RunSpec;
 import org.openstrawberry.workflows.Progress;
 import org.openstrawberry.workflows.RunAttributes;
 import org.openstrawberry.workflows.RunResult;
@@ -36,10 +35,10 @@ final class SteeringCommands {
     static final class Watch extends RunCommand {
         @Override
         int run(RunHandle run) {
-            RunSpec spec = run.spec();
+            String name = run.spec().name();
             Sinks.One<Boolean> left = Sinks.one();
             RunWatch.onInterrupt(() -> left.tryEmitValue(true));
-            Optional<RunResult> result = RunWatch.until(run, spec, left.asMono());
+            Optional<RunResult> result = RunWatch.until(run, name, left.asMono());
             result.ifPresent(
                     r -> System.out.println("Done after " + r.iteration() + " iterations: " + r.reason() + "."));
             return result.isPresent() ? 0 : Main.INTERRUPTED;

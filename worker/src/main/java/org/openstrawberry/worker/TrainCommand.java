@@ -9,6 +9,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
 import org.openstrawberry.activities.rewards.LocalClassifiers;
+import org.openstrawberry.activities.rewards.RewardCheck;
 import org.openstrawberry.activities.rewards.Rewards;
 import org.openstrawberry.activities.run.RunSetup;
 import org.openstrawberry.activities.runtime.Tensors;
@@ -90,7 +91,11 @@ final class TrainCommand implements Callable<Integer> {
             WorkflowClient client = temporal.client();
             try (Rewards rewards = new Rewards(new LocalClassifiers(tensors));
                     RunWorkers workers = new RunWorkers(client, endpoint.meters(), tensors, rewards)) {
-                rewards.apply(run.spec().reward()); // what it lacks is said before any work
+                // What they lack is said before any work; a service may come up meanwhile.
+                RewardCheck check = new RewardCheck(false);
+                check.check("reward", run.spec().reward());
+                run.spec().evaluation().reward().ifPresent(judge -> check.check("evaluation.reward", judge));
+                rewards.apply(run.spec().reward());
                 run.spec().evaluation().reward().ifPresent(rewards::apply);
                 workers.start();
                 return watch(
@@ -110,7 +115,7 @@ final class TrainCommand implements Callable<Integer> {
                     "\nFinishing what is under way (an iteration, or a part of the warm-up); once more to stop at once.");
             pause(handle);
         });
-        Optional<RunResult> result = RunWatch.until(handle, run.spec(), RunWatch.paused(handle));
+        Optional<RunResult> result = RunWatch.until(handle, run.spec().name(), RunWatch.paused(handle));
         if (result.isEmpty() && interrupted.getCount() > 0) {
             System.err.println(unhealthy(run));
             tellOfReport(run.directory(), RunReports.write(run.directory()));

@@ -26,6 +26,7 @@ import org.openstrawberry.workflows.IterationMetrics;
  * @param heads of this run and of those that it is compared with
  * @param differences settings in which those differ from this one
  * @param changes settings that are not what the run was started with
+ * @param warnings of its health
  */
 record Page(
         String name,
@@ -44,6 +45,7 @@ record Page(
         String settings,
         List<RunSetup.Change> changes,
         List<Hashed> lineage,
+        List<HealthWarnings.Warning> warnings,
         List<String> problems) {
     private static final DateTimeFormatter TIME =
             DateTimeFormatter.ofPattern("yyyy-MM-dd HH:mm 'UTC'", Locale.ROOT).withZone(ZoneOffset.UTC);
@@ -87,6 +89,7 @@ record Page(
                 run.yaml(),
                 changes,
                 lineage,
+                HealthWarnings.of(run.spec(), run.directory(), run.rows()),
                 run.problems());
     }
 
