@@ -4,8 +4,11 @@ import re
 from pathlib import Path
 
 from mkdocs.structure.files import File
+from mkdocs.utils import get_relative_url
 
 FRONT = "front-page.md"
+SHIM = "assets/iframe-worker.js"
+STYLE = "assets/extra.css"
 ROOT = Path(__file__).resolve().parents[2]
 OUTSIDE = re.compile(r"\[([^\]]*)\]\((\.\./[^)\s]*)\)")
 MERMAID = re.compile(r"```mermaid\n.*?```\n", re.DOTALL)
@@ -37,6 +40,8 @@ def on_files(files, config):
     text = re.sub(r"\]\(docs/", "](", text)
     text = re.sub(r"\[([^\]]*)\]\((?![a-z]+:|#|[a-z-]+\.md)[^)\s]*\)", r"\1", text)
     files.append(File.generated(config, FRONT, content=text))
+    for asset in (SHIM, STYLE):
+        files.append(File.generated(config, asset, abs_src_path=str(Path(__file__).with_name(Path(asset).name))))
     config.nav.insert(1, {"Front page": FRONT})
     return files
 
@@ -49,3 +54,12 @@ def on_page_markdown(markdown, page, config, files):
         return words  # a file of the project, which the site has not
 
     return OUTSIDE.sub(rewritten, markdown)
+
+
+def on_post_page(output, page, config):
+    # The theme would fetch it from elsewhere.
+    return output.replace("https://unpkg.com/iframe-worker/shim", get_relative_url(SHIM, page.url))
+
+
+def on_post_template(output_content, template_name, config):
+    return output_content.replace("https://unpkg.com/iframe-worker/shim", SHIM)
