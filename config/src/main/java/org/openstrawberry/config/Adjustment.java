@@ -59,7 +59,7 @@ public final class Adjustment {
         new TreeMap<>(changes).forEach((key, value) -> sets.add(key + "=" + written(value)));
         RunSpec changed = RunFile.changed(spec, "adjust", sets);
         for (String key : new TreeSet<>(changes.keySet())) {
-            if (ADJUSTABLE.stream().noneMatch(key::startsWith)) {
+            if (!mayChange(key)) {
                 throw new InvalidInputException(key + ": can't change while the run lives; what can: "
                         + String.join(
                                 ", ",
@@ -98,7 +98,7 @@ public final class Adjustment {
     public static Map<String, String> adjustable(RunSpec spec) {
         Map<String, String> values = new LinkedHashMap<>();
         collect("", RunFile.tree(spec), values);
-        values.keySet().removeIf(key -> ADJUSTABLE.stream().noneMatch(key::startsWith));
+        values.keySet().removeIf(key -> !mayChange(key));
         return values;
     }
 
@@ -110,6 +110,11 @@ public final class Adjustment {
         } else {
             values.put(key, value.isTextual() ? value.textValue() : value.toString());
         }
+    }
+
+    /** Whether a key, dotted as in a run file, may change while a run lives. */
+    static boolean mayChange(String key) {
+        return ADJUSTABLE.stream().anyMatch(key::startsWith);
     }
 
     /** A list or a map as YAML; everything else reads as it is printed. */

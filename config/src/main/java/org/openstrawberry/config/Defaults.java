@@ -14,9 +14,8 @@ final class Defaults {
 
     static final String RUN = "defaults.yaml";
     static final String BLOCKS = "block-defaults.yaml";
-
-    private static final String WORKER = "worker-defaults.yaml";
-    private static final String REWARD_TRAINING = "reward-training-defaults.yaml";
+    static final String WORKER = "worker-defaults.yaml";
+    static final String REWARD_TRAINING = "reward-training-defaults.yaml";
 
     private Defaults() {}
 

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.yaml.snakeyaml.LoaderOptions;
 import org.yaml.snakeyaml.comments.CommentLine;
 import org.yaml.snakeyaml.composer.Composer;
@@ -42,6 +43,14 @@ final class DescribedDefaults {
         return new DescribedDefaults(Defaults.blocks(), Defaults.text(Defaults.BLOCKS));
     }
 
+    static DescribedDefaults ofWorkers() {
+        return new DescribedDefaults(Defaults.worker(), Defaults.text(Defaults.WORKER));
+    }
+
+    static DescribedDefaults ofRewardTraining() {
+        return new DescribedDefaults(Defaults.rewardTraining(), Defaults.text(Defaults.REWARD_TRAINING));
+    }
+
     boolean has(String key) {
         return values.at(key).isPresent();
     }
@@ -52,6 +61,17 @@ final class DescribedDefaults {
 
     Optional<String> comment(String key) {
         return Optional.ofNullable(comments.get(key));
+    }
+
+    /** Of a key without a default, what its block's comment says of it: {@code KEY: text}, parted by semicolons. */
+    Optional<String> commentInBlock(String key) {
+        int dot = key.lastIndexOf('.');
+        String block = comments.getOrDefault(dot < 0 ? "" : key.substring(0, dot), "");
+        String begin = key.substring(dot + 1) + ": ";
+        return Stream.of(block.split("; ", -1))
+                .filter(part -> part.startsWith(begin))
+                .map(part -> part.substring(begin.length()))
+                .findFirst();
     }
 
     private void collect(String path, Node node) {

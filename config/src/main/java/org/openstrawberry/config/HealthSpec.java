@@ -20,6 +20,7 @@ import java.util.Optional;
  * @param lengthBelow share of that length
  * @param lossSpike times the smoothed loss
  * @param chosenFall nats by which the preferred completions' log-probs have fallen under the reference's
+ * @param rollbacks most times that a run goes back to one state before it pauses
  */
 @JsonNaming(KebabCaseStrategy.class)
 public record HealthSpec(
@@ -32,7 +33,8 @@ public record HealthSpec(
         Optional<Double> lengthAbove,
         Optional<Double> lengthBelow,
         Optional<Double> lossSpike,
-        Optional<Double> chosenFall) {
+        Optional<Double> chosenFall,
+        Optional<Integer> rollbacks) {
 
     /** What follows a warning. */
     public enum Action {
@@ -62,6 +64,7 @@ public record HealthSpec(
         lengthBelow.ifPresent(bound -> share("length-below", bound));
         lossSpike.ifPresent(bound -> more("loss-spike", bound));
         chosenFall.ifPresent(bound -> Check.positive("chosen-fall", bound));
+        rollbacks.ifPresent(most -> Check.atLeast(1, "rollbacks", most));
     }
 
     private static void share(String key, double bound) {

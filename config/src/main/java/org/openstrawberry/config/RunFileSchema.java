@@ -47,11 +47,23 @@ public final class RunFileSchema {
         }
     }
 
+    /** The keys of another file than a run's, without bounds. */
+    static ObjectNode keys(Class<?> type, DescribedDefaults defaults) {
+        return new RunFileSchema().keys(type, "", defaults, "");
+    }
+
+    /** The same as {@link #text}. */
+    static ObjectNode tree() {
+        return new RunFileSchema().whole();
+    }
+
     private ObjectNode whole() {
         ObjectNode schema = JSON.objectNode();
         schema.put("$schema", DIALECT);
         schema.put("title", "Open Strawberry run file");
         schema.setAll(keys(RunSpec.class, "", run, ""));
+        ((ObjectNode) schema.get("properties").get("name"))
+                .put("description", "of the run directory and the workflow; by default that of the run file");
         schema.set("required", JSON.arrayNode().add("model").add("data").add("reward"));
         ObjectNode definitions = schema.putObject("$defs");
         shared.forEach(definitions::set);
@@ -126,7 +138,8 @@ public final class RunFileSchema {
     private static Optional<String> description(RecordComponent component, DescribedDefaults defaults, String place) {
         return defaults.comment(place)
                 .or(() -> Optional.ofNullable(component.getAccessor().getAnnotation(JsonPropertyDescription.class))
-                        .map(JsonPropertyDescription::value));
+                        .map(JsonPropertyDescription::value))
+                .or(() -> defaults.commentInBlock(place));
     }
 
     private ObjectNode typed(
@@ -173,7 +186,8 @@ public final class RunFileSchema {
     private ObjectNode reference(Class<?> type, String key) {
         if (!shared.containsKey(key)) {
             shared.put(key, JSON.objectNode()); // holds its place: a sum holds others
-            shared.put(key, Schema.isChoice(type) ? choice(type, key) : keys(type, "", blocks, "reward-" + key));
+            String name = "reward-" + key;
+            shared.put(key, Schema.isChoice(type) ? choice(type, key) : described(keys(type, "", blocks, name), name));
         }
         return JSON.objectNode().put("$ref", SHARED + key);
     }
@@ -186,7 +200,7 @@ public final class RunFileSchema {
         choice.putObject("properties").putObject("kind").set("enum", texts(List.copyOf(kinds.keySet())));
         ArrayNode rules = choice.putArray("allOf");
         kinds.forEach((name, kind) -> {
-            ObjectNode then = keys(kind, "", blocks, key + "-" + name);
+            ObjectNode then = described(keys(kind, "", blocks, key + "-" + name), key + "-" + name);
             ((ObjectNode) then.get("properties")).putObject("kind").put("const", name);
             ObjectNode rule = rules.addObject();
             ObjectNode condition = rule.putObject("if");
@@ -195,6 +209,11 @@ public final class RunFileSchema {
             rule.set("then", then);
         });
         return choice;
+    }
+
+    private ObjectNode described(ObjectNode block, String name) {
+        blocks.comment(name).ifPresent(text -> block.put("description", text));
+        return block;
     }
 
     private static ObjectNode losses() {

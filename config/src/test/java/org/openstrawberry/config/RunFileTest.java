@@ -87,7 +87,8 @@ class RunFileTest {
                                 Optional.of(8.0),
                                 Optional.of(0.125),
                                 Optional.of(3.0),
-                                Optional.of(20.0)))));
+                                Optional.of(20.0),
+                                Optional.of(5)))));
     }
 
     @Test
@@ -274,7 +275,7 @@ class RunFileTest {
     @Test
     void theHashIsTheSameOnEveryMachineAndJava() throws IOException {
         assertThat(RunFile.hash(read(SMALLEST), folder))
-                .isEqualTo("e033e65d71c3eef12b8de78735e4f5639d4b27545b11de914eb9ce3e3767ddbf");
+                .isEqualTo("bf9430d2c8e3c09daf5f21bc509b73b613c4c82cce03f347805f6c9554d6484e");
     }
 
     @Test

@@ -45,6 +45,9 @@ import picocli.CommandLine.Parameters;
 final class AskCommand implements Callable<Integer> {
     private static final long CACHE_BYTES = 256L << 20;
 
+    /** Tokens of an answer where nobody says how many. */
+    private static final int USUAL = 64;
+
     @Parameters(index = "0", paramLabel = "DIR", description = "A run directory or a model directory.")
     private @Nullable Path directory;
 
@@ -67,8 +70,12 @@ final class AskCommand implements Callable<Integer> {
             description = "0 takes the likeliest token; with --search tree by default the run's.")
     private @Nullable Double temperature;
 
-    @Option(names = "--max-new-tokens", paramLabel = "N", description = "Default: ${DEFAULT-VALUE}")
-    private int maxNewTokens = 64;
+    @Option(
+            names = "--max-new-tokens",
+            paramLabel = "N",
+            description =
+                    "By default " + USUAL + ", without --search also fewer where the model's positions leave no more.")
+    private @Nullable Integer maxNewTokens;
 
     @Option(names = "--seed", paramLabel = "S", description = "Of the samples, or of the tree.")
     private long seed;
@@ -113,7 +120,7 @@ final class AskCommand implements Callable<Integer> {
             throw new IllegalStateException("the command line lets no required parameter pass");
         }
         if (samples < 1
-                || maxNewTokens < 1
+                || (maxNewTokens != null && maxNewTokens < 1)
                 || (temperature != null && !(temperature >= 0 && temperature < Double.POSITIVE_INFINITY))) {
             throw new InvalidInputException(
                     "--samples and --max-new-tokens must be at least 1, --temperature at least 0");
@@ -149,9 +156,8 @@ final class AskCommand implements Callable<Integer> {
     private void answer(
             Generator generator, WritingWeights weights, Tokenizer tokenizer, int positions, String text, int number) {
         double heat = temperature != null ? temperature : samples > 1 ? 1 : 0;
-        SamplingSettings settings = new SamplingSettings(heat, 0, 1, 0, maxNewTokens);
         int[] ids = tokenizer.encode(text);
-        requireRoom(ids.length, positions);
+        SamplingSettings settings = new SamplingSettings(heat, 0, 1, 0, newTokens(ids.length, positions));
         GenerationRequest request = new GenerationRequest(number, ids, samples);
         for (Completion completion :
                 generator.generate(weights, List.of(request), settings, seed, 0).get(0)) {
@@ -182,9 +188,10 @@ final class AskCommand implements Callable<Integer> {
             WritingWeights weights = new Decoder(source.model().config())
                     .forWriting(source.weights().apply(memory).asMap(), memory);
             int positions = source.model().config().maxPositionEmbeddings();
+            int wanted = maxNewTokens != null ? maxNewTokens : USUAL;
             TreeAnswer answers = new TreeAnswer(
                     spec,
-                    SamplingSettings.greedy(maxNewTokens),
+                    SamplingSettings.greedy(wanted),
                     tokenizer,
                     seed,
                     rewarded ? Optional.of(rewards.apply(spec.reward().absolute())) : Optional.empty());
@@ -195,9 +202,9 @@ final class AskCommand implements Callable<Integer> {
                             .toList();
             for (int number = 0; number < prompts.size(); number++) {
                 int[] ids = tokenizer.encode(prompts.get(number));
-                requireRoom(ids.length, positions);
+                requireRoom(ids.length, wanted, positions);
                 try (Continuations writer =
-                        new Continuations(source.model().eosIds(), weights, ids.length + maxNewTokens, CACHE_BYTES)) {
+                        new Continuations(source.model().eosIds(), weights, ids.length + wanted, CACHE_BYTES)) {
                     System.out.println(answers.answer(writer, number, ids, prompts.get(number), known, heat));
                 }
             }
@@ -213,10 +220,17 @@ final class AskCommand implements Callable<Integer> {
         }
     }
 
-    private void requireRoom(int tokens, int positions) {
-        if (tokens + maxNewTokens > positions) {
+    /** What may be written after a prompt. */
+    private int newTokens(int tokens, int positions) {
+        int wanted = maxNewTokens != null ? maxNewTokens : Math.max(1, Math.min(USUAL, positions - tokens));
+        requireRoom(tokens, wanted, positions);
+        return wanted;
+    }
+
+    private static void requireRoom(int tokens, int wanted, int positions) {
+        if (tokens + wanted > positions) {
             throw new InvalidInputException("the prompt has " + tokens + " tokens; expected at most "
-                    + (positions - maxNewTokens) + ", the model's positions less --max-new-tokens");
+                    + (positions - wanted) + ", the model's positions less --max-new-tokens");
         }
     }
 

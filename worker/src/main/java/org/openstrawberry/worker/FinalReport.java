@@ -3,8 +3,6 @@ package org.openstrawberry.worker;
 import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -18,9 +16,7 @@ import org.openstrawberry.activities.run.IterationRecord;
 import org.openstrawberry.activities.run.Run;
 import org.openstrawberry.activities.store.Json;
 import org.openstrawberry.activities.store.RunLayout;
-import org.openstrawberry.config.HealthSpec;
-import org.openstrawberry.workflows.Health;
-import org.openstrawberry.workflows.Health.Check;
+import org.openstrawberry.worker.report.HealthWarnings;
 import org.openstrawberry.workflows.IterationMetrics;
 import org.openstrawberry.workflows.RunResult;
 
@@ -125,20 +121,11 @@ final class FinalReport {
     }
 
     private static void warnings(PrintStream out, Path directory, RunResult result, List<IterationMetrics> rows) {
-        Map<Check, List<IterationMetrics>> warned = new EnumMap<>(Check.class);
-        for (IterationMetrics row : rows) {
-            for (Check check : Health.warned(row)) {
-                warned.computeIfAbsent(check, any -> new ArrayList<>()).add(row);
-            }
-        }
-        Optional<HealthSpec> bounds =
-                warned.isEmpty() ? Optional.empty() : new Run(directory).spec().health();
-        warned.forEach((check, iterations) -> {
-            IterationMetrics first = iterations.get(0);
+        for (HealthWarnings.Warning warning : HealthWarnings.of(new Run(directory).spec(), directory, rows)) {
             out.println();
-            out.println("warning in " + iterations.size() + " of " + result.iteration() + " iterations, first in "
-                    + first.iteration() + ": " + Health.words(bounds, check, first));
-        });
+            out.println("warning in " + warning.iterations() + " of " + result.iteration() + " iterations, first in "
+                    + warning.first() + ": " + warning.words());
+        }
     }
 
     private static boolean isStrawberry(EvaluationLine line) {

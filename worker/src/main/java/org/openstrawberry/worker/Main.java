@@ -47,6 +47,7 @@ import picocli.CommandLine.Command;
             ValidateCommand.class,
             PlanCommand.class,
             SchemaCommand.class,
+            DocsCommand.class,
             AutoComplete.GenerateCompletion.class
         })
 public final class Main {

@@ -4,11 +4,11 @@ import java.io.PrintStream;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.function.Supplier;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
 import org.openstrawberry.config.HealthSpec;
-import org.openstrawberry.config.RunSpec;
 import org.openstrawberry.workflows.Health;
 import org.openstrawberry.workflows.Health.Check;
 import org.openstrawberry.workflows.IterationMetrics;
@@ -16,17 +16,23 @@ import org.openstrawberry.workflows.Progress;
 
 /** What a person sees of a run under way: a bar in a terminal, one line an iteration elsewhere. */
 abstract sealed class ProgressDisplay implements AutoCloseable {
-    private final Optional<HealthSpec> health;
+    private final Supplier<Optional<HealthSpec>> health;
     private int shown = -1;
     private List<Check> warned = List.of();
     private boolean closed;
 
-    private ProgressDisplay(RunSpec spec) {
-        health = spec.health();
+    private ProgressDisplay(Supplier<Optional<HealthSpec>> health) {
+        this.health = health;
     }
 
-    static ProgressDisplay of(RunSpec spec) {
-        return System.console() != null ? new Bar(spec) : new Lines(spec, System.out);
+    /**
+     * A display for where this process prints to.
+     *
+     * @param name of the run
+     * @param health the bounds of now, which may be changed while the run lives
+     */
+    static ProgressDisplay of(String name, Supplier<Optional<HealthSpec>> health) {
+        return System.console() != null ? new Bar(name, health) : new Lines(health, System.out);
     }
 
     /** The last iteration that was shown; −1 before the first. */
@@ -56,8 +62,8 @@ abstract sealed class ProgressDisplay implements AutoCloseable {
         List<Check> now = Health.warned(row);
         now.stream()
                 .filter(check -> check == Check.NON_FINITE || !warned.contains(check))
-                .forEach(check ->
-                        warning("warning, iteration " + row.iteration() + ": " + Health.words(health, check, row)));
+                .forEach(check -> warning(
+                        "warning, iteration " + row.iteration() + ": " + Health.words(health.get(), check, row)));
         warned = now;
     }
 
@@ -98,8 +104,8 @@ abstract sealed class ProgressDisplay implements AutoCloseable {
         private final PrintStream out;
         private int warmUpShown;
 
-        Lines(RunSpec spec, PrintStream out) {
-            super(spec);
+        Lines(Supplier<Optional<HealthSpec>> health, PrintStream out) {
+            super(health);
             this.out = out;
         }
 
@@ -134,9 +140,9 @@ abstract sealed class ProgressDisplay implements AutoCloseable {
         /** What a bar stands for. */
         private record Stage(String name, ProgressBar bar) {}
 
-        Bar(RunSpec spec) {
-            super(spec);
-            run = spec.name();
+        Bar(String name, Supplier<Optional<HealthSpec>> health) {
+            super(health);
+            run = name;
         }
 
         @Override

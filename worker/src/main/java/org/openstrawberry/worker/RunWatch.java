@@ -4,7 +4,6 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
-import org.openstrawberry.config.RunSpec;
 import org.openstrawberry.workflows.Progress;
 import org.openstrawberry.workflows.RunResult;
 import org.openstrawberry.workflows.client.RunHandle;
@@ -36,11 +35,12 @@ final class RunWatch {
     /**
      * Shows a run.
      *
+     * @param name of the run
      * @param left ends the watching when it gives a value
      * @return the result; empty where the watching ended first
      */
-    static Optional<RunResult> until(RunHandle run, RunSpec spec, Mono<?> left) {
-        try (ProgressDisplay display = ProgressDisplay.of(spec)) {
+    static Optional<RunResult> until(RunHandle run, String name, Mono<?> left) {
+        try (ProgressDisplay display = ProgressDisplay.of(name, () -> run.spec().health())) {
             Mono<Optional<RunResult>> ended = run.result().map(Optional::of);
             Mono<Optional<RunResult>> shown = run.progress(LOOK)
                     .concatMap(progress ->

@@ -9,6 +9,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
 import org.openstrawberry.activities.rewards.LocalClassifiers;
+import org.openstrawberry.activities.rewards.RewardCheck;
 import org.openstrawberry.activities.rewards.Rewards;
 import org.openstrawberry.activities.run.RunSetup;
 import org.openstrawberry.activities.runtime.Tensors;
@@ -114,7 +115,11 @@ final class TrainCommand implements Callable<Integer> {
             try (Rewards rewards = new Rewards(new LocalClassifiers(tensors));
                     RunWorkers workers = new RunWorkers(client, onlookers.monitoring(), tensors, rewards);
                     Served page = web.open(() -> shown(client, run))) {
-                rewards.apply(run.spec().reward()); // what it lacks is said before any work
+                // What they lack is said before any work; a service may come up meanwhile.
+                RewardCheck check = new RewardCheck(false);
+                check.check("reward", run.spec().reward());
+                run.spec().evaluation().reward().ifPresent(judge -> check.check("evaluation.reward", judge));
+                rewards.apply(run.spec().reward());
                 run.spec().evaluation().reward().ifPresent(rewards::apply);
                 workers.start();
                 return watch(
@@ -139,7 +144,7 @@ final class TrainCommand implements Callable<Integer> {
             asked.tryEmitValue(true);
         });
         Mono<?> left = page ? pausedByInterrupt(handle, asked.asMono()) : RunWatch.paused(handle);
-        Optional<RunResult> result = RunWatch.until(handle, run.spec(), left);
+        Optional<RunResult> result = RunWatch.until(handle, run.spec().name(), left);
         if (result.isEmpty() && interrupted.getCount() > 0) {
             System.err.println(unhealthy(run));
             tellOfReport(run.directory(), RunReports.write(run.directory()));

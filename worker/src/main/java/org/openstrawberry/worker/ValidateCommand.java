@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import org.openstrawberry.activities.rewards.RewardCheck;
 import org.openstrawberry.activities.run.Run;
 import org.openstrawberry.activities.run.RunSetup;
 import org.openstrawberry.config.RunFile;
@@ -16,13 +17,20 @@ import picocli.CommandLine.Parameters;
 @Command(
         name = "validate",
         mixinStandardHelpOptions = true,
-        description = "Check a run file, its data and its model, without starting anything.")
+        description = "Check a run file, its data, its model and its reward, without starting anything.")
 final class ValidateCommand implements Callable<Integer> {
     @Parameters(index = "0", paramLabel = "RUN.yaml", description = "The run file.")
     private @Nullable Path runFile;
 
     @Option(names = "--set", paramLabel = "path=value", description = "Overrides one setting; may be repeated.")
     private List<String> sets = List.of();
+
+    @Option(
+            names = "--no-reward",
+            description =
+                    "Don't look whether the reward's program, service, class or model is there, as on a machine that"
+                            + " computes no rewards.")
+    private boolean noReward;
 
     @Override
     public Integer call() {
@@ -31,6 +39,11 @@ final class ValidateCommand implements Callable<Integer> {
         }
         RunSpec spec = RunFile.read(runFile, sets);
         Run run = RunSetup.check(spec);
+        if (!noReward) {
+            RewardCheck check = new RewardCheck(true);
+            check.check("reward", spec.reward());
+            spec.evaluation().reward().ifPresent(judge -> check.check("evaluation.reward", judge));
+        }
         System.out.println(runFile + ": valid: run " + spec.name() + ", "
                 + run.base().config().parameters() + " parameters, "
                 + run.prompts().size() + " prompts, " + run.heldOut().size() + " held out");

@@ -96,6 +96,28 @@ class HealthRunTest {
         assertThat(parents("sound", 9)).isEqualTo(parents);
     }
 
+    @Test
+    void aRunThatOnlyGoesBackPausesInsteadOfGoingOnForEver() throws IOException {
+        String[] hopeless = {
+            "health.on-unhealthy=rollback", "health.reward-spread-below=10", "health.rollbacks=2", "until.iterations=9"
+        };
+        Said paused = train("run", hopeless);
+
+        assertThat(paused.code()).isEqualTo(Main.FAILED);
+        assertThat(paused.out())
+                .contains("warning, iteration 3: the run went back to one state 3 times without getting better,"
+                        + " health.rollbacks allows 2; ");
+        assertThat(paused.err()).contains("paused: the run is unhealthy");
+        assertThat(run.directory("run").resolve("iterations/000004/step.json")).doesNotExist();
+        assertThat(Files.readString(run.directory("run").resolve("report.html")))
+                .contains("What was unhealthy", "In 1 iteration, first in 3: the run went back to one state 3 times");
+
+        assertThat(train("run", hopeless).err()).contains("paused: the run is unhealthy");
+        assertThat(run.directory("run").resolve("iterations/000006/step.json")).exists();
+        assertThat(run.directory("run").resolve("iterations/000007/step.json")).doesNotExist();
+        assertThat(parents("run", 6)).containsOnly(0);
+    }
+
     private List<Integer> parents(String name, int iterations) throws IOException {
         List<Integer> parents = new ArrayList<>();
         for (int iteration = 1; iteration <= iterations; iteration++) {

@@ -56,7 +56,11 @@ public final class Health {
                 spec -> Optional.empty(),
                 "the step was refused, since its gradient or the weights after it were not finite; the policy stays as"
                         + " it was",
-                "lower optimizer.learning-rate, or set optimizer.clip-norm");
+                "lower optimizer.learning-rate, or set optimizer.clip-norm"),
+        ROLLBACKS(
+                spec -> spec.rollbacks().map(Integer::doubleValue),
+                "the run went back to one state %.0f times without getting better, health.rollbacks allows %.0f",
+                "change what makes it unhealthy: a lower optimizer.learning-rate, a higher dpo.beta, another reward");
 
         private final Function<HealthSpec, Optional<Double>> bound;
         private final String found;
@@ -90,12 +94,20 @@ public final class Health {
      * @param entropy of the first step
      * @param length mean length of the first iteration's thoughts
      * @param unhealthy metrics of the checks that warned in the last iteration
+     * @param rollbacks to the state that was the last to be rolled back to; empty where none counts
      */
-    public record Vitals(Optional<Double> entropy, Optional<Double> length, List<String> unhealthy) {
+    public record Vitals(
+            Optional<Double> entropy, Optional<Double> length, List<String> unhealthy, Optional<Rollbacks> rollbacks) {
         private static Vitals none() {
-            return new Vitals(Optional.empty(), Optional.empty(), List.of());
+            return new Vitals(Optional.empty(), Optional.empty(), List.of(), Optional.empty());
         }
     }
+
+    /**
+     * How often a run went back to the state after an iteration. A better state would be the next to go back to, so these
+     * are the rollbacks that brought nothing.
+     */
+    public record Rollbacks(int iteration, int times) {}
 
     /**
      * What was found of an iteration.
@@ -105,6 +117,11 @@ public final class Health {
      * @param action what is to follow; warn where all is well
      */
     record Diagnosis(Map<String, Double> warnings, Optional<Vitals> vitals, Action action) {
+        /** Whether the run waits for someone after this. */
+        boolean pauses() {
+            return action == Action.PAUSE || warnings.containsKey(Check.ROLLBACKS.metric());
+        }
+
         /** Why the run ends, if this ends it. */
         Optional<String> reasonToStop(Optional<HealthSpec> spec) {
             return Optional.of(this)
@@ -130,15 +147,32 @@ public final class Health {
         Vitals first = new Vitals(
                 known.entropy().or(() -> row.value("objective/entropy")),
                 known.length().or(() -> row.value("thoughts/mean_length")),
-                known.unhealthy());
+                known.unhealthy(),
+                known.rollbacks());
         Map<String, Double> warnings = warnings(spec, before, first, row);
         boolean isNew =
                 warnings.keySet().stream().anyMatch(metric -> !known.unhealthy().contains(metric));
         boolean refused = warnings.containsKey(Check.NON_FINITE.metric());
+        Action action = action(spec.onUnhealthy(), !warnings.isEmpty(), isNew, refused);
+        Optional<Rollbacks> rollbacks = known.rollbacks();
+        if (action == Action.ROLLBACK) {
+            Rollbacks now = oneMore(rollbacks, before.bestIteration());
+            boolean tooMany =
+                    spec.rollbacks().filter(most -> now.times() > most).isPresent();
+            put(warnings, Check.ROLLBACKS, Optional.of((double) now.times()).filter(times -> tooMany));
+            rollbacks = Optional.of(now).filter(counted -> !tooMany); // who goes on after the pause is counted afresh
+        }
         return new Diagnosis(
                 warnings,
-                Optional.of(new Vitals(first.entropy(), first.length(), List.copyOf(warnings.keySet()))),
-                action(spec.onUnhealthy(), !warnings.isEmpty(), isNew, refused));
+                Optional.of(new Vitals(first.entropy(), first.length(), List.copyOf(warnings.keySet()), rollbacks)),
+                action);
+    }
+
+    private static Rollbacks oneMore(Optional<Rollbacks> known, int iteration) {
+        int times = known.filter(rollbacks -> rollbacks.iteration() == iteration)
+                .map(Rollbacks::times)
+                .orElse(0);
+        return new Rollbacks(iteration, times + 1);
     }
 
     /** A check that goes on warning pauses the run once; a refused step always does, since nothing else would change. */

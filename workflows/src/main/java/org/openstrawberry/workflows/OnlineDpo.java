@@ -239,7 +239,7 @@ public final class OnlineDpo implements TrainingWorkflow {
         state = evaluated.spending(row.values().getOrDefault("time/iteration", before) - before);
         log(row);
         if (reason.isEmpty()) {
-            pauseAsked |= health.action() == Action.PAUSE;
+            pauseAsked |= health.pauses();
             holdWhilePaused();
             continueAsNewWhenLong();
         }

@@ -3,6 +3,7 @@ package org.openstrawberry.workflows;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -16,8 +17,11 @@ import org.openstrawberry.config.HealthSpec;
 import org.openstrawberry.config.HealthSpec.Action;
 import org.openstrawberry.workflows.Health.Check;
 import org.openstrawberry.workflows.Health.Diagnosis;
+import org.openstrawberry.workflows.Health.Rollbacks;
 import org.openstrawberry.workflows.Health.Vitals;
 import org.openstrawberry.workflows.TrainingState.HeldOut;
+import org.openstrawberry.workflows.steps.ArtifactRef;
+import org.openstrawberry.workflows.steps.Evaluation;
 
 /** What is found of an iteration's metrics, and what follows. */
 class HealthTest {
@@ -43,7 +47,7 @@ class HealthTest {
             0,
             Map.of(),
             Optional.empty(),
-            Optional.of(new Vitals(Optional.of(20.0), Optional.of(30.0), List.of())),
+            Optional.of(new Vitals(Optional.of(20.0), Optional.of(30.0), List.of(), Optional.empty())),
             Optional.empty());
 
     static Stream<Arguments> unhealthy() {
@@ -104,7 +108,8 @@ class HealthTest {
         Diagnosis first = diagnose(Action.WARN, TrainingState.fresh(), Map.of());
 
         assertThat(first.warnings()).isEmpty();
-        assertThat(first.vitals()).contains(new Vitals(Optional.of(20.0), Optional.of(30.0), List.of()));
+        assertThat(first.vitals())
+                .contains(new Vitals(Optional.of(20.0), Optional.of(30.0), List.of(), Optional.empty()));
     }
 
     @Test
@@ -195,6 +200,43 @@ class HealthTest {
         assertThat(rolledBack.seconds()).isEqualTo(7);
     }
 
+    @Test
+    void aRunThatGoesBackToOneStateAgainAndAgainPausesAndIsThenCountedAfresh() {
+        Map<String, Double> far = Map.of("objective/kl", 9.0);
+        TrainingState state = BEFORE;
+        List<Boolean> pauses = new ArrayList<>();
+        for (int iteration = 0; iteration < 6; iteration++) {
+            Diagnosis diagnosis = diagnose(Action.ROLLBACK, state, far);
+            assertThat(diagnosis.action()).isEqualTo(Action.ROLLBACK);
+            pauses.add(diagnosis.pauses());
+            state = state.showing(diagnosis.vitals());
+            state = state.showing(diagnose(Action.ROLLBACK, state, Map.of()).vitals()); // one that is sound
+        }
+
+        assertThat(pauses).containsExactly(false, false, true, false, false, true);
+        Diagnosis third = diagnose(Action.ROLLBACK, state, far);
+        assertThat(third.warnings()).doesNotContainKey(Check.ROLLBACKS.metric());
+    }
+
+    @Test
+    void rollbacksToABetterStateAreCountedAfreshAndWithoutALimitNonePauses() {
+        Map<String, Double> far = Map.of("objective/kl", 9.0);
+        TrainingState twice = BEFORE.showing(Optional.of(
+                new Vitals(Optional.of(20.0), Optional.of(30.0), List.of(), Optional.of(new Rollbacks(2, 2)))));
+        TrainingState better = twice.after(new Evaluation(6, new ArtifactRef("", 0, ""), 0.9, Map.of(), 0));
+
+        Diagnosis tooMany = diagnose(Action.ROLLBACK, twice, far);
+        assertThat(tooMany.pauses()).isTrue();
+        assertThat(Health.words(
+                        Optional.of(bounds(Action.ROLLBACK)),
+                        Check.ROLLBACKS,
+                        row(Map.of()).with(tooMany.warnings())))
+                .startsWith(
+                        "the run went back to one state 3 times without getting better, health.rollbacks allows 2; ");
+        assertThat(diagnose(Action.ROLLBACK, better, far).pauses()).isFalse();
+        assertThat(diagnose(Action.WARN, twice, far).pauses()).isFalse();
+    }
+
     private static Diagnosis diagnose(Action action, TrainingState before, Map<String, Double> instead) {
         return Health.diagnose(Optional.of(bounds(action)), before, row(instead));
     }
@@ -216,6 +258,7 @@ class HealthTest {
                 Optional.of(2.0),
                 Optional.of(0.5),
                 Optional.of(3.0),
-                Optional.of(8.0));
+                Optional.of(8.0),
+                Optional.of(2));
     }
 }

@@ -30,15 +30,21 @@ public final class LocalClassifiers implements Classifier.Loader {
 
     @Override
     public Classifier load(ClassifierSpec spec) {
+        ModelDirectory directory = open(spec);
+        return tensors.call(() -> {
+            NDManager memory = Torch.start(spec.threads(), "cpu");
+            return new Loaded(spec, directory, directory.tokenizer(), memory, directory.load(memory));
+        });
+    }
+
+    /** The model's files, before any weight is read. */
+    static ModelDirectory open(ClassifierSpec spec) {
         ModelDirectory directory = ModelDirectory.openClassifier(Path.of(spec.model()));
         if (directory.config().labels() != 1) {
             throw new InvalidInputException(spec.model() + ": the model has "
                     + directory.config().labels() + " labels, expected one: a reward is a single number");
         }
-        return tensors.call(() -> {
-            NDManager memory = Torch.start(spec.threads(), "cpu");
-            return new Loaded(spec, directory, directory.tokenizer(), memory, directory.load(memory));
-        });
+        return directory;
     }
 
     private final class Loaded implements Classifier {

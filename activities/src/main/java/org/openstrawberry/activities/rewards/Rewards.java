@@ -98,7 +98,7 @@ public final class Rewards implements Function<RewardSpec, Scorer>, AutoCloseabl
             return Judges.of(judge, limits, new Secrets(environment), firstRetryOverNetwork);
         }
         if (kind instanceof JavaSpec java) {
-            return provided(java, limits);
+            return onThreads(provided("reward.java", java), limits);
         }
         if (kind instanceof ClassifierSpec classifier) {
             return classifier(classifier, limits);
@@ -109,24 +109,25 @@ public final class Rewards implements Function<RewardSpec, Scorer>, AutoCloseabl
         return new SumScorer(sum, parts);
     }
 
-    private Scorer provided(JavaSpec spec, RewardLimits limits) {
+    /** @param key of the setting, for errors */
+    static Reward provided(String key, JavaSpec spec) {
         List<String> names = new ArrayList<>();
         for (RewardProvider provider : ServiceLoader.load(RewardProvider.class)) {
             if (provider.name().equals(spec.name())) {
-                return onThreads(created(provider, spec), limits);
+                return created(key, provider, spec);
             }
             names.add(provider.name());
         }
-        throw new InvalidInputException("reward.java.name: found \"" + spec.name()
+        throw new InvalidInputException(key + ".name: found \"" + spec.name()
                 + "\", expected the name of a RewardProvider on the class path, which has "
                 + (names.isEmpty() ? "none" : String.join(", ", names)));
     }
 
-    private static Reward created(RewardProvider provider, JavaSpec spec) {
+    private static Reward created(String key, RewardProvider provider, JavaSpec spec) {
         try {
             return provider.create(spec.settings());
         } catch (IllegalArgumentException e) {
-            throw new InvalidInputException("reward.java.settings: " + e.getMessage(), e);
+            throw new InvalidInputException(key + ".settings: " + e.getMessage(), e);
         }
     }
 

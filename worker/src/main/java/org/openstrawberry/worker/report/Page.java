@@ -27,6 +27,7 @@ import org.openstrawberry.workflows.IterationMetrics;
  * @param differences settings in which those differ from this one
  * @param trees thoughts of a few prompts; empty where the run is flat
  * @param changes settings that are not what the run was started with
+ * @param warnings of its health
  */
 record Page(
         String name,
@@ -46,6 +47,7 @@ record Page(
         String settings,
         List<RunSetup.Change> changes,
         List<Hashed> lineage,
+        List<HealthWarnings.Warning> warnings,
         List<String> problems) {
     private static final DateTimeFormatter TIME =
             DateTimeFormatter.ofPattern("yyyy-MM-dd HH:mm 'UTC'", Locale.ROOT).withZone(ZoneOffset.UTC);
@@ -88,6 +90,7 @@ record Page(
                 run.yaml(),
                 changes,
                 lineage,
+                HealthWarnings.of(run.spec(), run.directory(), run.rows()),
                 run.problems());
     }
 
