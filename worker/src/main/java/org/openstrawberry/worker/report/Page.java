@@ -25,6 +25,7 @@ import org.openstrawberry.workflows.IterationMetrics;
  * @param standing the same, in a sentence
  * @param heads of this run and of those that it is compared with
  * @param differences settings in which those differ from this one
+ * @param trees thoughts of a few prompts; empty where the run is flat
  * @param changes settings that are not what the run was started with
  */
 record Page(
@@ -38,6 +39,7 @@ record Page(
         Evaluations evaluations,
         Optional<Examples> examples,
         LengthAndReward lengths,
+        List<Trees.Tree> trees,
         Account account,
         Faults faults,
         List<Metric> metrics,
@@ -64,6 +66,7 @@ record Page(
         List<Difference> differences = new ArrayList<>();
         others.forEach(other -> differences.addAll(differences(other, run)));
         LengthAndReward lengths = LengthAndReward.of(run);
+        List<Trees.Tree> trees = Trees.of(run);
         Evaluations evaluations = Evaluations.of(run);
         Optional<Examples> examples = Examples.of(run);
         Account account = Account.of(run);
@@ -81,6 +84,7 @@ record Page(
                 evaluations,
                 examples,
                 lengths,
+                trees,
                 account,
                 faults,
                 metrics(run),

@@ -79,11 +79,11 @@ public final class Report {
         all.addAll(compared);
         Page page = Page.of(run, compared, now);
         Map<String, Object> variables = variables(page);
-        variables.put("data", inScript(data(Curves.of(all), page.lengths())));
-        variables.put("style", resource("page.css"));
+        variables.put("data", inScript(data(Curves.of(all), page.lengths(), page.trees())));
+        variables.put("style", resource("page.css") + resource("trees.css"));
         variables.put("charts_style", chartLibrary("dist/uPlot.min.css"));
         variables.put("charts_script", chartLibrary("dist/uPlot.iife.min.js"));
-        variables.put("script", resource("charts.js"));
+        variables.put("script", resource("trees.js") + resource("charts.js"));
         return rendered("report.html", variables);
     }
 
@@ -117,7 +117,7 @@ public final class Report {
     }
 
     /** What the page's script draws. */
-    private static ObjectNode data(Curves curves, LengthAndReward lengths) {
+    private static ObjectNode data(Curves curves, LengthAndReward lengths, List<Trees.Tree> trees) {
         ObjectNode data = JSON.createObjectNode();
         ArrayNode runs = data.putArray("runs");
         for (Curves.Run run : curves.runs()) {
@@ -129,6 +129,7 @@ public final class Report {
             });
         }
         data.set("charts", JSON.valueToTree(curves.charts()));
+        data.set("trees", JSON.valueToTree(trees));
         ArrayNode groups = data.putArray("lengths");
         for (LengthAndReward.Group group : lengths.groups()) {
             ObjectNode node = groups.addObject().put("name", group.name() + " (" + group.iterations() + ")");

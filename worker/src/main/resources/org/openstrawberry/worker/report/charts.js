@@ -270,6 +270,8 @@ const Strawberry = (() => {
     more.addEventListener('toggle', () => left.forEach(chart => chartOf(more.lastElementChild, chart, data.runs)), { once: true });
     const points = document.getElementById('scatter');
     if (points) scatter(points, data.lengths);
+    const thoughts = document.getElementById('thoughts');
+    if (thoughts) thoughts.append(StrawberryTree.choice(data.trees));
     watchWidthAndTheme();
   }
 
