@@ -166,6 +166,26 @@ public final class RunFile {
         return checked(overlaid(written, overlay(option, changes)), spec.name(), file);
     }
 
+    /**
+     * How a specification samples, with some settings changed. It is checked by itself: what else the run says need not go
+     * with it.
+     *
+     * @param option by which the changes came
+     * @param changes of the form {@code sampling.KEY=VALUE}
+     * @throws InvalidInputException as from {@link #changed}
+     */
+    public static SamplingSpec sampling(RunSpec spec, String option, List<String> changes) {
+        Path anywhere = Path.of("").toAbsolutePath();
+        Path file = anywhere.resolve(spec.name());
+        Setting.Block written = YamlReader.file(toYaml(spec, anywhere), spec.name(), Place.Layer.FILE);
+        Setting.Block complete = Defaults.under(overlaid(written, overlay(option, changes)));
+        Schema.check(RunSpec.class, complete, spec.name());
+        if (complete.at("sampling").orElse(null) instanceof Setting.Block sampling) {
+            return bind(SamplingSpec.class, sampling, (ObjectNode) sampling.json(), file);
+        }
+        throw new IllegalStateException("the schema let a run without sampling pass");
+    }
+
     private static Setting.Block overlaid(Setting.Block written, List<Setting.Block> layers) {
         Setting.Block overlaid = written;
         for (Setting.Block layer : kindsFirst(layers)) {

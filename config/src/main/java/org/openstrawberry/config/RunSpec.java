@@ -78,7 +78,7 @@ public record RunSpec(
         if (evaluation.reward().isEmpty()) {
             refuseComparisons(data, reward);
         }
-        sampling.tree().ifPresent(tree -> checkTree(tree, reward, dpo));
+        sampling.tree().ifPresent(tree -> checkTree(tree, reward, pairs, dpo));
         if (!data.holdsOut()) {
             requireHeldOut("evaluation.reward", evaluation.reward().isPresent());
             requireHeldOut("until.held-out-at-least", until.heldOutAtLeast().isPresent());
@@ -91,7 +91,7 @@ public record RunSpec(
         }
     }
 
-    private static void checkTree(TreeSpec tree, RewardSpec reward, DpoSpec dpo) {
+    private static void checkTree(TreeSpec tree, RewardSpec reward, PairsSpec pairs, DpoSpec dpo) {
         if (reward.comparesBranches()) {
             throw new SettingException(
                     "sampling.branching",
@@ -102,11 +102,19 @@ public record RunSpec(
             throw new SettingException(
                     "sampling.tree.value", "can only be process with reward.classifier", "reward.classifier");
         }
-        if (tree.pairWeights() == TreeSpec.PairWeights.VISITS) {
+        if (tree.siblingPairs() == TreeSpec.SiblingPairs.BEST
+                && !tree.leafPairs()
+                && (pairs.order() != PairOrder.RANK || pairs.lengthMatched().isPresent())) {
+            throw new SettingException(
+                    "sampling.tree.sibling-pairs",
+                    "can't be best with pairs.order or pairs.length-matched, which then choose nothing",
+                    "pairs.order");
+        }
+        if (tree.pairWeights() != TreeSpec.PairWeights.EQUAL) {
             dpo.loss().first(LossKind::isSorting).ifPresent(kind -> {
                 throw new SettingException(
                         "sampling.tree.pair-weights",
-                        "can't be visits with loss " + kind.written() + ", which takes pairs apart",
+                        "must be equal with loss " + kind.written() + ", which takes pairs apart",
                         "dpo.loss");
             });
         }

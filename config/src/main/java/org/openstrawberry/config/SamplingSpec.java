@@ -82,13 +82,14 @@ public record SamplingSpec(
             throw new SettingException(
                     "min-new-tokens", "has no effect with branching: tree, found " + minNewTokens, "branching");
         }
-        int expansion =
-                tree.map(search -> search.widthOf(branches) * search.rollouts()).orElse(0);
+        int expansion = tree.map(search -> search.rootWidthOf(branches) * search.rollouts())
+                .orElse(0);
         int simulations = tree.flatMap(TreeSpec::simulations).orElse(expansion);
         if (simulations < expansion) {
             throw new SettingException(
                     "tree.simulations",
                     "must be at least width × rollouts (" + expansion + "), found " + simulations,
+                    "tree.root-width",
                     "tree.width",
                     "tree.rollouts");
         }

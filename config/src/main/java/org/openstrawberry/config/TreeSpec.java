@@ -14,6 +14,7 @@ import java.util.Optional;
  * @param stepIds tokens that end a step
  * @param stepTokens longest step; absent: with a delimiter or tokens that end a step no limit, else the longest thought parted
  *     by depth
+ * @param rootWidth thoughts drawn at the root; absent: as many as width
  * @param width thoughts drawn where a leaf is grown (b); absent: half the branches
  * @param depth steps of a thought that are parted
  * @param simulations most thoughts of a tree; absent: no limit
@@ -28,6 +29,7 @@ import java.util.Optional;
  * @param cacheMb memory in MiB for keys and values of steps that thoughts may go on from
  * @param minVisits least visits of a step that stands in a pair
  * @param leafPairs whether whole thoughts are paired as well, as without a tree
+ * @param siblingPairs which siblings meet in a pair
  * @param pairWeights how pairs of steps count
  */
 @JsonNaming(KebabCaseStrategy.class)
@@ -36,6 +38,7 @@ public record TreeSpec(
         Optional<String> stepDelimiter,
         List<Integer> stepIds,
         Optional<Integer> stepTokens,
+        Optional<Integer> rootWidth,
         Optional<Integer> width,
         int depth,
         Optional<Integer> simulations,
@@ -49,6 +52,7 @@ public record TreeSpec(
         int cacheMb,
         int minVisits,
         boolean leafPairs,
+        SiblingPairs siblingPairs,
         PairWeights pairWeights) {
 
     /** Which leaves of a tree are grown. */
@@ -84,6 +88,16 @@ public record TreeSpec(
         PROCESS
     }
 
+    /** Which siblings meet in a pair. */
+    public enum SiblingPairs {
+        /** The top K and the bottom K, in the order of {@code pairs.order}. */
+        @JsonProperty("ranked")
+        RANKED,
+        /** The best one and each of the K most visited others. */
+        @JsonProperty("best")
+        BEST
+    }
+
     /** How pairs of steps count. */
     public enum PairWeights {
         /** All the same. */
@@ -91,7 +105,10 @@ public record TreeSpec(
         EQUAL,
         /** By the visits of both steps, the mean of an iteration's weights being 1. */
         @JsonProperty("visits")
-        VISITS
+        VISITS,
+        /** By the visits of the step that was visited less, the mean of an iteration's weights being 1. */
+        @JsonProperty("fewer-visits")
+        FEWER_VISITS
     }
 
     /** Checks every range, and that no setting is without effect. */
@@ -101,6 +118,7 @@ public record TreeSpec(
         stepIds = List.copyOf(stepIds);
         Check.that(stepIds.stream().allMatch(id -> id >= 0), "step-ids", "token ids, each at least 0", stepIds);
         stepTokens.ifPresent(most -> Check.atLeast(1, "step-tokens", most));
+        rootWidth.ifPresent(wide -> Check.atLeast(2, "root-width", wide));
         width.ifPresent(wide -> Check.atLeast(2, "width", wide));
         Check.that(depth >= 1 && depth <= 1000, "depth", "from 1 to 1000", depth);
         simulations.ifPresent(most -> Check.atLeast(2, "simulations", most));
@@ -143,6 +161,11 @@ public record TreeSpec(
     /** Thoughts drawn where a leaf is grown. */
     public int widthOf(int branches) {
         return width.orElse(Math.max(2, branches / 2));
+    }
+
+    /** Thoughts drawn at the root. */
+    public int rootWidthOf(int branches) {
+        return rootWidth.orElseGet(() -> widthOf(branches));
     }
 
     /** The longest step, if there is a limit. */

@@ -158,6 +158,13 @@ class RunFileErrorsTest {
                         "sampling: { branching: tree, tree: { depth: 1, temperature-by-depth: [1, 2] } }\n",
                         ":5:70: sampling.tree.temperature-by-depth: has 2 temperatures, expected at most depth (1)"),
                 arguments(
+                        "sampling: { branching: tree, tree: { root-width: 6, simulations: 5 } }\n",
+                        ":5:66: sampling.tree.simulations: must be at least width × rollouts (6), found 5"),
+                arguments(
+                        "sampling: { branching: tree, tree: { sibling-pairs: best } }\npairs: { order: extremes }\n",
+                        ":5:53: sampling.tree.sibling-pairs: can't be best with pairs.order or pairs.length-matched,"
+                                + " which then choose nothing"),
+                arguments(
                         "sampling: { branching: tree, tree: { value: process } }\n",
                         ":5:45: sampling.tree.value: can only be process with reward.classifier"),
                 arguments("until: { plateau: 2.5 }\n", ":5:19: until.plateau: expected a whole number, found 2.5"),

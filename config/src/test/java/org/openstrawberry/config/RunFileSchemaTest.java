@@ -122,6 +122,7 @@ class RunFileSchemaTest {
                 " with search: ",
                 " without search: ",
                 "width × rollouts",
+                "can't be best with pairs.order",
                 "tree.temperature-by-depth: ",
                 "process with reward.classifier",
                 "needs data.held-out",

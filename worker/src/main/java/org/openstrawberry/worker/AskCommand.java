@@ -16,8 +16,10 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.function.Function;
+import java.util.function.ObjIntConsumer;
 import org.jspecify.annotations.Nullable;
 import org.openstrawberry.activities.policy.Checkpoints;
+import org.openstrawberry.activities.policy.Settings;
 import org.openstrawberry.activities.rewards.LocalClassifiers;
 import org.openstrawberry.activities.rewards.Rewards;
 import org.openstrawberry.activities.run.Run;
@@ -25,9 +27,9 @@ import org.openstrawberry.activities.runtime.Tensors;
 import org.openstrawberry.activities.store.RunLayout;
 import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.config.RunSpec;
+import org.openstrawberry.config.SamplingSpec;
 import org.openstrawberry.model.Torch;
 import org.openstrawberry.model.generation.Completion;
-import org.openstrawberry.model.generation.Continuations;
 import org.openstrawberry.model.generation.GenerationRequest;
 import org.openstrawberry.model.generation.Generator;
 import org.openstrawberry.model.generation.SamplingSettings;
@@ -43,8 +45,6 @@ import picocli.CommandLine.Parameters;
 /** Prints what a policy says. */
 @Command(name = "ask", mixinStandardHelpOptions = true, description = "Print completions of a trained or base policy.")
 final class AskCommand implements Callable<Integer> {
-    private static final long CACHE_BYTES = 256L << 20;
-
     /** Tokens of an answer where nobody says how many. */
     private static final int USUAL = 64;
 
@@ -74,7 +74,7 @@ final class AskCommand implements Callable<Integer> {
             names = "--max-new-tokens",
             paramLabel = "N",
             description =
-                    "By default " + USUAL + ", without --search also fewer where the model's positions leave no more.")
+                    "Default: " + USUAL + ", fewer where the model's positions leave no more; with --search tree the run's.")
     private @Nullable Integer maxNewTokens;
 
     @Option(names = "--seed", paramLabel = "S", description = "Of the samples, or of the tree.")
@@ -139,17 +139,21 @@ final class AskCommand implements Callable<Integer> {
                     decoder.forWriting(source.weights().apply(memory).asMap(), memory);
             Generator generator = new Generator(decoder, source.model().eosIds());
             int positions = source.model().config().maxPositionEmbeddings();
-            int number = 0;
-            if (prompt != null) {
-                answer(generator, weights, tokenizer, positions, prompt, number);
-                return 0;
-            }
-            try (BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8))) {
-                for (String line = in.readLine(); line != null; line = in.readLine()) {
-                    answer(generator, weights, tokenizer, positions, line, number++);
-                }
-            }
+            each((text, number) -> answer(generator, weights, tokenizer, positions, text, number));
             return 0;
+        }
+    }
+
+    /** Hands on the prompt, or the lines of standard input, each as soon as it is there. */
+    private void each(ObjIntConsumer<String> answer) throws IOException {
+        if (prompt != null) {
+            answer.accept(prompt, 0);
+            return;
+        }
+        BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+        int number = 0;
+        for (String line = in.readLine(); line != null; line = in.readLine()) {
+            answer.accept(line, number++);
         }
     }
 
@@ -177,37 +181,41 @@ final class AskCommand implements Callable<Integer> {
         if (fields != null && !rewarded) {
             throw new InvalidInputException("--fields is for --value reward");
         }
+        if (temperature != null && temperature == 0) {
+            throw new InvalidInputException(
+                    "--temperature: found 0, expected more with --search tree, whose thoughts would all be the same");
+        }
         Source source = source(directory, base);
         RunSpec spec = new Run(directory).spec();
-        double heat = temperature != null ? temperature : spec.sampling().temperature();
+        if (rewarded && spec.reward().comparesBranches()) {
+            throw new InvalidInputException(
+                    "--value reward: the run's reward only compares thoughts; --value vote does without it");
+        }
+        SamplingSpec sampling =
+                TreeAnswer.sampling(spec, Optional.ofNullable(maxNewTokens), Optional.ofNullable(temperature));
         Map<String, JsonNode> known = fields == null ? Map.of() : read(fields);
-        try (NDManager memory = Torch.start(1, "cpu");
+        try (NDManager memory = Torch.start(spec.model().threads(), "cpu");
                 Tensors tensors = new Tensors();
                 Rewards rewards = new Rewards(new LocalClassifiers(tensors));
                 Tokenizer tokenizer = source.model().tokenizer()) {
-            WritingWeights weights = new Decoder(source.model().config())
+            WritingWeights weights = new Decoder(
+                            source.model().config(),
+                            Settings.precision(spec.model().dtype()))
                     .forWriting(source.weights().apply(memory).asMap(), memory);
             int positions = source.model().config().maxPositionEmbeddings();
-            int wanted = maxNewTokens != null ? maxNewTokens : USUAL;
             TreeAnswer answers = new TreeAnswer(
                     spec,
-                    SamplingSettings.greedy(wanted),
+                    sampling,
+                    source.model(),
+                    weights,
                     tokenizer,
                     seed,
                     rewarded ? Optional.of(rewards.apply(spec.reward().absolute())) : Optional.empty());
-            List<String> prompts = prompt != null
-                    ? List.of(prompt)
-                    : new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8))
-                            .lines()
-                            .toList();
-            for (int number = 0; number < prompts.size(); number++) {
-                int[] ids = tokenizer.encode(prompts.get(number));
-                requireRoom(ids.length, wanted, positions);
-                try (Continuations writer =
-                        new Continuations(source.model().eosIds(), weights, ids.length + wanted, CACHE_BYTES)) {
-                    System.out.println(answers.answer(writer, number, ids, prompts.get(number), known, heat));
-                }
-            }
+            each((text, number) -> {
+                int[] ids = tokenizer.encode(text);
+                requireRoom(ids.length, sampling.maxNewTokens(), positions);
+                System.out.println(answers.answer(number, text, ids, known));
+            });
         }
         return 0;
     }

@@ -1,12 +1,15 @@
 package org.openstrawberry.worker;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
+import org.openstrawberry.activities.rewards.Conclusions;
 import org.openstrawberry.activities.rewards.Reward.Sample;
 import org.openstrawberry.activities.rewards.Scored;
 import org.openstrawberry.activities.rewards.Scorer;
@@ -14,14 +17,13 @@ import org.openstrawberry.activities.thoughts.Forest;
 import org.openstrawberry.activities.thoughts.Forest.Thought;
 import org.openstrawberry.activities.thoughts.Forest.Tree;
 import org.openstrawberry.config.InvalidInputException;
-import org.openstrawberry.config.RewardSpec;
 import org.openstrawberry.config.RunFile;
 import org.openstrawberry.config.RunSpec;
 import org.openstrawberry.config.SamplingSpec;
-import org.openstrawberry.config.VerifierSpec;
 import org.openstrawberry.model.generation.Continuations;
-import org.openstrawberry.model.generation.SamplingSettings;
+import org.openstrawberry.model.pretrained.ModelDirectory;
 import org.openstrawberry.model.pretrained.Tokenizer;
+import org.openstrawberry.model.transformer.WritingWeights;
 
 /**
  * Answers by the search that training uses. A thought's value is its reward, or the share of the thoughts so far that come to
@@ -29,32 +31,52 @@ import org.openstrawberry.model.pretrained.Tokenizer;
  */
 final class TreeAnswer {
     private final SamplingSpec sampling;
+    private final ModelDirectory model;
+    private final WritingWeights weights;
     private final Tokenizer tokenizer;
     private final long seed;
     private final Optional<Scorer> reward;
-    private final String after;
+    private final UnaryOperator<String> conclusion;
 
     /**
-     * @param run whose search it is; with the defaults where it has none
+     * @param run whose answers are voted on as its verifier reads them
+     * @param sampling how the trees grow
+     * @param weights of the model
      * @param scorer gives values; empty: votes do
      */
-    TreeAnswer(RunSpec run, SamplingSettings settings, Tokenizer tokenizer, long seed, Optional<Scorer> scorer) {
-        List<String> changes = run.sampling().tree().isPresent()
-                ? List.of("sampling.max-new-tokens=" + settings.maxNewTokens())
-                : List.of(
-                        "sampling.branching=tree",
-                        "sampling.min-new-tokens=0",
-                        "sampling.max-new-tokens=" + settings.maxNewTokens());
-        sampling = RunFile.changed(run, "--search", changes).sampling();
+    TreeAnswer(
+            RunSpec run,
+            SamplingSpec sampling,
+            ModelDirectory model,
+            WritingWeights weights,
+            Tokenizer tokenizer,
+            long seed,
+            Optional<Scorer> scorer) {
+        this.sampling = sampling;
+        this.model = model;
+        this.weights = weights;
         this.tokenizer = tokenizer;
         this.seed = seed;
         reward = scorer;
-        after = after(run.reward());
+        conclusion = Conclusions.of(run.reward());
     }
 
-    /** The text that an answer follows, as the run's verifier has it. */
-    private static String after(RewardSpec reward) {
-        return reward.kind() instanceof VerifierSpec.Numeric numeric ? numeric.after() : "";
+    /**
+     * The run's settings of the search, or the defaults where it is flat. What else the run says is of no account: a vote
+     * needs no reward.
+     *
+     * @param maxNewTokens in place of the run's
+     * @param temperature in place of the run's, whatever the depth
+     */
+    static SamplingSpec sampling(RunSpec run, Optional<Integer> maxNewTokens, Optional<Double> temperature) {
+        List<String> changes = new ArrayList<>();
+        if (run.sampling().tree().isEmpty()) {
+            changes.addAll(List.of("sampling.branching=tree", "sampling.min-new-tokens=0"));
+        }
+        maxNewTokens.ifPresent(most -> changes.add("sampling.max-new-tokens=" + most));
+        temperature.ifPresent(heat ->
+                changes.addAll(List.of("sampling.temperature=" + heat, "sampling.tree.temperature-by-depth=[]")));
+        return RunFile.sampling(run, "--search", changes);
     }
 
     /**
@@ -64,23 +86,14 @@ final class TreeAnswer {
      * @param number of the prompt
      * @param fields of the prompt, for the reward
      */
-    String answer(
-            Continuations writer,
-            int number,
-            int[] ids,
-            String prompt,
-            Map<String, JsonNode> fields,
-            double temperature) {
-        Forest forest = new Forest(
-                sampling.tree().orElseThrow(),
-                new SamplingSettings(
-                        temperature, sampling.topK(), sampling.topP(), sampling.minP(), sampling.maxNewTokens()),
-                sampling.branches(),
-                sampling.waveRows(),
-                tokenizer,
-                seed,
-                0,
-                Map.of(number, ids));
+    String answer(int number, String prompt, int[] ids, Map<String, JsonNode> fields) {
+        Forest forest = new Forest(sampling, tokenizer, seed, 0, Map.of(number, ids));
+        try (Continuations writer = forest.writer(model.eosIds(), weights)) {
+            return answer(forest, writer, prompt, fields);
+        }
+    }
+
+    private String answer(Forest forest, Continuations writer, String prompt, Map<String, JsonNode> fields) {
         Tree tree = forest.trees().get(0);
         Map<Integer, Double> rewards = new HashMap<>();
         while (forest.select()) {
@@ -90,7 +103,7 @@ final class TreeAnswer {
             for (Thought thought : tree.newest()) {
                 Optional.ofNullable(values.get(thought.branch())).ifPresent(value -> {
                     rewards.put(thought.branch(), value);
-                    forest.value(number, thought.branch(), value);
+                    forest.value(tree.prompt(), thought.branch(), value);
                 });
             }
         }
@@ -137,10 +150,7 @@ final class TreeAnswer {
         return votes;
     }
 
-    /** What stands behind the last of the texts that an answer follows; else the last line. */
     private String conclusion(Thought thought) {
-        String text = tokenizer.decode(thought.ids()).strip();
-        int from = after.isEmpty() ? text.lastIndexOf('\n') : text.lastIndexOf(after);
-        return text.substring(from < 0 ? 0 : from + Math.max(1, after.length())).strip();
+        return conclusion.apply(tokenizer.decode(thought.ids()));
     }
 }

@@ -64,6 +64,42 @@ class ReportBrowserTest {
             </script>
             """;
 
+    /** The same for the picture of a tree. */
+    private static final String TREE_PROBE = """
+            <script>
+            const broken = [];
+            addEventListener('error', event => broken.push(event.message));
+            addEventListener('securitypolicyviolation', event => broken.push(event.blockedURI));
+            addEventListener('load', () => {
+              const steps = () => [...document.querySelectorAll('[role=treeitem]')];
+              const press = key => document.activeElement.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true }));
+              const buttons = document.querySelectorAll('.thoughts-tools button');
+              const seen = {};
+              try {
+              buttons[1].click();
+              seen.closed = steps().length;
+              steps()[0].focus();
+              press('Enter');
+              seen.opened = steps().length;
+              seen.bands = document.querySelectorAll('.thoughts-canvas path').length;
+              press('ArrowDown');
+              seen.focused = document.activeElement.getAttribute('aria-label');
+              steps()[0].click();
+              seen.clicked = steps().length;
+              buttons[0].click();
+              seen.all = steps().length;
+              seen.pairs = document.querySelectorAll('.thoughts-facts .plus').length;
+              seen.unnamed = document.querySelectorAll('[role=treeitem]:not([aria-label])').length;
+              seen.choices = document.querySelectorAll('#trees option').length;
+              seen.width = document.documentElement.scrollWidth;
+              seen.window = innerWidth;
+              } catch (error) { broken.push(String(error)); }
+              seen.broken = broken;
+              document.body.dataset.seen = JSON.stringify(seen);
+            });
+            </script>
+            """;
+
     private final Path folder;
 
     ReportBrowserTest(@TempDir Path folder) {
@@ -76,7 +112,7 @@ class ReportBrowserTest {
         TinyRun run = new TinyRun(folder);
         assertThat(Said.by(run.train("run", "until.iterations=3")).code()).isZero();
 
-        JsonNode seen = seen(run.directory("run").resolve("report.html"), 500);
+        JsonNode seen = seen(run.directory("run").resolve("report.html"), 500, PROBE);
 
         assertThat(seen.path("broken")).isEmpty();
         assertThat(seen.path("focused").asBoolean()).isTrue();
@@ -96,9 +132,40 @@ class ReportBrowserTest {
                 .isNotEqualTo(seen.path("page").asText());
     }
 
-    private JsonNode seen(Path report, int width) throws IOException, InterruptedException {
+    @Test
+    void aTreeOpensStepByStepByClickAndByKeyboard() throws Exception {
+        assumeTrue(Files.isExecutable(CHROMIUM), "no Chromium here");
+        TinyRun run = new TinyRun(folder);
+        assertThat(Said.by(run.train(
+                                "run",
+                                "until.iterations=1",
+                                "data.held-out=null",
+                                "sampling.branching=tree",
+                                "sampling.tree.step-tokens=3"))
+                        .code())
+                .isZero();
+
+        JsonNode seen = seen(run.directory("run").resolve("report.html"), 500, TREE_PROBE);
+
+        assertThat(seen.path("broken")).isEmpty();
+        assertThat(seen.path("closed").asInt()).as("the root alone").isEqualTo(1);
+        int opened = seen.path("opened").asInt();
+        assertThat(opened).as("by Enter").isGreaterThan(2);
+        assertThat(seen.path("bands").asInt()).isEqualTo(opened - 1);
+        assertThat(seen.path("focused").asText()).as("the arrow leads on").contains("step ");
+        assertThat(seen.path("clicked").asInt()).as("by a click").isEqualTo(1);
+        assertThat(seen.path("all").asInt()).isGreaterThan(opened);
+        assertThat(seen.path("pairs").asInt()).isPositive();
+        assertThat(seen.path("unnamed").asInt()).isZero();
+        assertThat(seen.path("choices").asInt()).isGreaterThan(1);
+        assertThat(seen.path("width").asInt())
+                .as("nothing sticks out")
+                .isLessThanOrEqualTo(seen.path("window").asInt());
+    }
+
+    private JsonNode seen(Path report, int width, String probe) throws IOException, InterruptedException {
         Path probed = folder.resolve("probed.html");
-        Files.writeString(probed, Files.readString(report).replace("<body>", "<body>" + PROBE));
+        Files.writeString(probed, Files.readString(report).replace("<body>", "<body>" + probe));
         File dom = folder.resolve("dom.html").toFile();
         Process browser = new ProcessBuilder(
                         CHROMIUM.toString(),

@@ -15,11 +15,14 @@ import java.util.function.Function;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.openstrawberry.activities.lines.ScoreLine;
+import org.openstrawberry.activities.lines.TreeLine;
 import org.openstrawberry.activities.rewards.Rewards;
 import org.openstrawberry.activities.rewards.Scored;
 import org.openstrawberry.activities.rewards.Scorer;
 import org.openstrawberry.activities.run.RunSetup;
 import org.openstrawberry.activities.runtime.Tensors;
+import org.openstrawberry.activities.store.Json;
 import org.openstrawberry.config.RewardSpec;
 import org.openstrawberry.config.RunFile;
 import org.openstrawberry.config.RunSpec;
@@ -32,6 +35,10 @@ import reactor.core.publisher.Mono;
 /** The whole workflow on the in-process server, with rewards that misbehave. */
 class RewardFailureTest {
     private static final Function<RewardSpec, Scorer> SOUND = new Rewards();
+
+    private static final String[] TREES = {
+        "sampling.branching=tree", "sampling.tree.step-tokens=3", "until.iterations=2", "data.held-out=null"
+    };
 
     private final TinyRun run;
 
@@ -92,6 +99,78 @@ class RewardFailureTest {
         train("sound", SOUND, "data.held-out=null");
 
         assertThat(run.outcome("failing")).isEqualTo(run.outcome("sound"));
+    }
+
+    @Test
+    void aThoughtOfATreeWithoutARewardIsNoVisitAndNoZero() {
+        Function<RewardSpec, Scorer> someFail = spec -> Scorer.of(sample -> sample.tokens() % 3 == 0
+                ? Mono.error(new IllegalStateException("no score for a third"))
+                : Mono.just(1.0 + sample.tokens()));
+        List<IterationMetrics> rows = train("run", someFail, with("reward.quorum=0.1"));
+
+        Path iteration = run.directory("run").resolve("iterations/000001");
+        int failed = 0;
+        for (int shard = 0; shard < 2; shard++) {
+            List<ScoreLine> scores = Json.readLines(iteration.resolve("scores-0" + shard + ".jsonl"), ScoreLine.class);
+            for (TreeLine step : Json.readLines(iteration.resolve("tree-0" + shard + ".jsonl"), TreeLine.class)) {
+                step.value().ifPresent(value -> assertThat(value).isGreaterThan(1));
+                assertThat(step.value().isPresent()).isEqualTo(step.visits() > 0);
+                if (step.id() == 0) {
+                    long scored = scores.stream()
+                            .filter(score -> score.prompt() == step.prompt()
+                                    && score.reward().isPresent())
+                            .count();
+                    assertThat(step.visits()).isEqualTo((int) scored);
+                }
+            }
+            failed += (int) scores.stream()
+                    .filter(score -> score.error()
+                            .filter(error -> error.contains("no score for a third"))
+                            .isPresent())
+                    .count();
+        }
+        assertThat(failed).isPositive();
+        assertThat(rows.get(1).value("thoughts/quarantined")).contains((double) failed);
+    }
+
+    @Test
+    void aWaveThatTooFewRewardsCameForIsScoredAgainWithTheSameResult() throws IOException {
+        AtomicInteger asked = new AtomicInteger();
+        Function<RewardSpec, Scorer> late = spec -> (group, place) -> asked.incrementAndGet() <= 4
+                ? Mono.just(group.stream()
+                        .map(sample -> Scored.failed("not there yet"))
+                        .toList())
+                : SOUND.apply(spec).score(group, place);
+        train("sound", SOUND, TREES);
+        train("late", late, TREES);
+
+        assertThat(asked).hasValueGreaterThan(4);
+        assertThat(run.outcome("late")).isEqualTo(run.outcome("sound"));
+    }
+
+    @Test
+    void aTreeWithoutAnyRewardFailsTheRunAndGoesOnFromWhatWasDrawnOnceTheRewardWorks() throws IOException {
+        assertThatThrownBy(() -> train(
+                        "failing",
+                        spec -> (group, place) -> Mono.just(group.stream()
+                                .map(sample -> Scored.failed("the judge is down"))
+                                .toList()),
+                        TREES))
+                .isInstanceOf(RunFailedException.class)
+                .hasMessageContaining("thoughts have a reward, expected a share of 0.5");
+        Path wave = run.directory("failing").resolve("iterations/000001/wave-00-0000.jsonl");
+        Object drawn = Files.getAttribute(wave, "unix:ino");
+        train("failing", SOUND, TREES);
+        train("sound", SOUND, TREES);
+
+        assertThat(Files.getAttribute(wave, "unix:ino"))
+                .as("nothing is drawn twice")
+                .isEqualTo(drawn);
+        assertThat(run.outcome("failing")).isEqualTo(run.outcome("sound"));
+    }
+
+    private static String[] with(String setting) {
+        return Stream.concat(Stream.of(TREES), Stream.of(setting)).toArray(String[]::new);
     }
 
     @Test

@@ -21,6 +21,7 @@ import org.openstrawberry.activities.lines.PromptLine;
 import org.openstrawberry.activities.lines.ScoreLine;
 import org.openstrawberry.activities.lines.ThoughtLine;
 import org.openstrawberry.activities.lines.TreeLine;
+import org.openstrawberry.activities.lines.WaveScoreLine;
 import org.openstrawberry.activities.store.DurableFiles;
 import org.openstrawberry.activities.store.Json;
 import org.openstrawberry.worker.TrainCommandTest.Said;
@@ -45,6 +46,30 @@ class TreeRunTest {
         assertPairsAreOfSiblings();
         assertItIsDrawn();
         assertTheSearchAnswers();
+        assertItIsReplayed();
+    }
+
+    private void assertItIsReplayed() throws IOException {
+        List<String> replay = List.of(
+                "inspect",
+                run.directory("run").toString(),
+                "--iteration",
+                "2",
+                "--prompt",
+                "4",
+                "--branch",
+                "0",
+                "--replay");
+        Said same = Said.by(replay);
+        assertThat(same.err()).isEmpty();
+        assertThat(same.out()).contains("prompts 3 to 5").contains("the same, token by token");
+        assertThat(same.code()).isZero();
+
+        Path wave = run.directory("run").resolve("iterations/000002/wave-01-0000.jsonl");
+        Files.writeString(wave, Files.readString(wave).replaceFirst("\"ids\":\\[\\d+", "\"ids\":[1"));
+        Said other = Said.by(replay);
+        assertThat(other.out()).contains("wave 0, thought 0: token 0 differs").contains("not the same");
+        assertThat(other.code()).isNotZero();
     }
 
     private void assertItIsDrawn() {
@@ -180,6 +205,55 @@ class TreeRunTest {
                 .isEqualTo(first);
         assertThat(run.outcome("cut")).isEqualTo(run.outcome("sound"));
         assertThat(Files.mismatch(tree("cut"), tree("sound"))).isEqualTo(-1);
+    }
+
+    @Test
+    void valuesOfAProcessRewardAreThoseOfTheThoughtAsFarAsItsNewestStep() throws IOException {
+        train(
+                "run",
+                with(
+                        "sampling.tree.value=process",
+                        "reward.verifier=null",
+                        "reward.classifier.model=" + run.rewardModel()));
+
+        for (int shard = 0; shard < 2; shard++) {
+            List<TreeLine> steps = lines("run", "tree-0" + shard + ".jsonl", TreeLine.class);
+            Map<String, Double> values = new HashMap<>();
+            Map<String, Double> rewards = new HashMap<>();
+            for (int wave = 0; Files.exists(file("run", waveScores(shard, wave))); wave++) {
+                for (WaveScoreLine line : lines("run", waveScores(shard, wave), WaveScoreLine.class)) {
+                    values.put(line.prompt() + "/" + line.branch(), line.value().orElseThrow());
+                    rewards.put(
+                            line.prompt() + "/" + line.branch(), line.reward().orElseThrow());
+                }
+            }
+            assertThat(values).as("not the rewards of whole thoughts").isNotEqualTo(rewards);
+            for (TreeLine step : steps) {
+                List<TreeLine> tree = steps.stream()
+                        .filter(other -> other.prompt() == step.prompt())
+                        .toList();
+                assertThat(step.value().orElseThrow())
+                        .isCloseTo(
+                                branchesThrough(tree, step.id()).stream()
+                                        .mapToDouble(branch -> values.getOrDefault(step.prompt() + "/" + branch, -99.0))
+                                        .average()
+                                        .orElseThrow(),
+                                within(1e-6));
+                assertThat(step.branches().stream().map(branch -> values.get(step.prompt() + "/" + branch)))
+                        .as("thoughts that agree so far have the same value")
+                        .allSatisfy(value -> assertThat(value)
+                                .isCloseTo(
+                                        Optional.ofNullable(values.get(step.prompt() + "/"
+                                                        + step.branches().get(0)))
+                                                .orElseThrow(),
+                                        within(1e-5)));
+            }
+        }
+        assertThat(lines("run", "pairs.jsonl", PairLine.class)).isNotEmpty();
+    }
+
+    private static String waveScores(int shard, int wave) {
+        return "wave-0" + shard + "-000" + wave + "-scores.jsonl";
     }
 
     private static String[] with(String... more) {

@@ -22,6 +22,7 @@ import org.openstrawberry.activities.store.RunLayout;
 import org.openstrawberry.config.PairsSpec;
 import org.openstrawberry.config.TreeSpec;
 import org.openstrawberry.config.TreeSpec.PairWeights;
+import org.openstrawberry.config.TreeSpec.SiblingPairs;
 import org.openstrawberry.model.Philox;
 import org.openstrawberry.workflows.steps.ArtifactRef;
 import org.openstrawberry.workflows.steps.Pairs;
@@ -173,8 +174,8 @@ public final class RankingSteps implements RankingActivities {
                     .map(most -> Ranking.atMost(
                             formed, most, PairLine::pair, line -> line.chosenReward() - line.rejectedReward()))
                     .orElse(formed);
-            return tree.filter(search -> search.pairWeights() == PairWeights.VISITS)
-                    .map(search -> StepPairs.weighted(kept))
+            return tree.filter(search -> search.pairWeights() != PairWeights.EQUAL)
+                    .map(search -> StepPairs.weighted(kept, search.pairWeights()))
                     .orElse(kept);
         }
 
@@ -216,14 +217,22 @@ public final class RankingSteps implements RankingActivities {
         /** Siblings, by value; a step counts once, however many thoughts went through it. */
         private int addSteps(PromptLine prompt, List<TreeLine> steps, List<TreeLine> family, int before) {
             int least = tree.map(TreeSpec::minVisits).orElse(1);
+            boolean best = tree.filter(search -> search.siblingPairs() == SiblingPairs.BEST)
+                    .isPresent();
             List<Scored> valued = family.stream()
                     .filter(step -> step.visits() >= least)
                     .flatMap(step ->
                             step.value().stream().map(value -> new Scored(step.id(), value, step.tokens().length)))
                     .toList();
+            List<Ranked> siblings = best
+                    ? StepPairs.best(
+                            valued, spec.perPrompt(), id -> steps.get(id).visits())
+                    : Ranking.pair(
+                            valued,
+                            spec,
+                            k -> Philox.uniform(seed, prompt.iteration(), prompt.prompt(), before + k, 0));
             int pairs = 0;
-            for (Ranked ranked : Ranking.pair(
-                    valued, spec, k -> Philox.uniform(seed, prompt.iteration(), prompt.prompt(), before + k, 0))) {
+            for (Ranked ranked : siblings) {
                 TreeLine chosen = steps.get(ranked.chosen().branch());
                 TreeLine rejected = steps.get(ranked.rejected().branch());
                 pairs++;

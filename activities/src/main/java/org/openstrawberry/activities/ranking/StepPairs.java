@@ -3,13 +3,18 @@ package org.openstrawberry.activities.ranking;
 import com.google.common.primitives.Ints;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.function.IntUnaryOperator;
+import java.util.stream.IntStream;
 import org.openstrawberry.activities.lines.PairLine;
 import org.openstrawberry.activities.lines.PromptLine;
 import org.openstrawberry.activities.lines.TreeLine;
 import org.openstrawberry.activities.ranking.Ranking.Ranked;
+import org.openstrawberry.activities.ranking.Ranking.Scored;
+import org.openstrawberry.config.TreeSpec.PairWeights;
 
 /** Pairs of steps that follow the same one. What they share acts as the prompt: only their own tokens are learnt from. */
 final class StepPairs {
@@ -60,20 +65,50 @@ final class StepPairs {
                 Optional.empty());
     }
 
-    /** The same pairs, each of steps counting by its visits, so that they count as one on average. */
-    static List<PairLine> weighted(List<PairLine> pairs) {
-        double mean = pairs.stream()
-                .flatMap(pair -> pair.steps().stream())
-                .mapToInt(StepPairs::visits)
-                .average()
-                .orElse(1);
-        return pairs.stream()
-                .map(pair -> pair.weighing(pair.steps().map(steps -> visits(steps) / mean)))
+    /**
+     * The best of some siblings with each of the others: the most visited first, those of the same value as the best last.
+     * Of equally good ones the most visited is the best.
+     *
+     * @param most pairs
+     * @param visits by id
+     */
+    static List<Ranked> best(List<Scored> siblings, int most, IntUnaryOperator visits) {
+        List<Scored> sorted = siblings.stream()
+                .sorted(Comparator.comparingDouble(Scored::reward)
+                        .thenComparingInt(step -> visits.applyAsInt(step.branch()))
+                        .reversed())
+                .toList();
+        if (sorted.size() < 2) {
+            return List.of();
+        }
+        Scored best = sorted.get(0);
+        List<Scored> others = sorted.stream()
+                .skip(1)
+                .sorted(Comparator.comparing((Scored step) -> step.reward() == best.reward())
+                        .thenComparing(step -> -visits.applyAsInt(step.branch())))
+                .limit(most)
+                .toList();
+        return IntStream.range(0, others.size())
+                .mapToObj(k -> new Ranked(k + 1, best, 1, others.get(k), sorted.indexOf(others.get(k)) + 1))
                 .toList();
     }
 
-    private static int visits(PairLine.Steps steps) {
-        return steps.chosenVisits() + steps.rejectedVisits();
+    /** The same pairs, each of steps counting by its visits, so that they count as one on average. */
+    static List<PairLine> weighted(List<PairLine> pairs, PairWeights weights) {
+        double mean = pairs.stream()
+                .flatMap(pair -> pair.steps().stream())
+                .mapToInt(steps -> visits(steps, weights))
+                .average()
+                .orElse(1);
+        return pairs.stream()
+                .map(pair -> pair.weighing(pair.steps().map(steps -> visits(steps, weights) / mean)))
+                .toList();
+    }
+
+    private static int visits(PairLine.Steps steps, PairWeights weights) {
+        return weights == PairWeights.FEWER_VISITS
+                ? Math.min(steps.chosenVisits(), steps.rejectedVisits())
+                : steps.chosenVisits() + steps.rejectedVisits();
     }
 
     /** The tokens from the root to a step's end. */

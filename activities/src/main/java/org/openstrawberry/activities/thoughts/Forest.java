@@ -13,6 +13,8 @@ import java.util.OptionalLong;
 import java.util.Set;
 import java.util.stream.Stream;
 import org.openstrawberry.activities.lines.WaveLine;
+import org.openstrawberry.activities.policy.Settings;
+import org.openstrawberry.config.SamplingSpec;
 import org.openstrawberry.config.TreeSpec;
 import org.openstrawberry.config.TreeSpec.Prior;
 import org.openstrawberry.config.TreeSpec.Search;
@@ -23,6 +25,7 @@ import org.openstrawberry.model.generation.Continuations.Continuation;
 import org.openstrawberry.model.generation.SamplingSettings;
 import org.openstrawberry.model.pretrained.Tokenizer;
 import org.openstrawberry.model.transformer.TextCache.Text;
+import org.openstrawberry.model.transformer.WritingWeights;
 import org.openstrawberry.model.tree.Draw;
 import org.openstrawberry.model.tree.SearchSettings;
 import org.openstrawberry.model.tree.SearchSettings.Method;
@@ -41,38 +44,39 @@ public final class Forest {
     private final int branches;
     private final int rows;
     private final long iteration;
+    private final int longest; // prompt
     private final StepBoundary boundary;
     private final Map<Integer, Tree> trees = new LinkedHashMap<>();
 
     /**
      * Roots alone.
      *
-     * @param spec how they grow
-     * @param sampling how tokens are chosen, and how long a thought may be
-     * @param branches thoughts that a prompt would have without a tree
-     * @param rows computed at a time; does not change what grows
+     * @param sampling how they grow, how tokens are chosen, and how long a thought may be; it has a tree
      * @param tokenizer for what ends a step
      * @param seed of the run
      * @param iteration a coordinate of the random numbers
      * @param prompts tokens by number
      */
-    public Forest(
-            TreeSpec spec,
-            SamplingSettings sampling,
-            int branches,
-            int rows,
-            Tokenizer tokenizer,
-            long seed,
-            long iteration,
-            Map<Integer, int[]> prompts) {
-        this.spec = spec;
-        this.sampling = sampling;
-        this.branches = branches;
-        this.rows = rows;
+    public Forest(SamplingSpec sampling, Tokenizer tokenizer, long seed, long iteration, Map<Integer, int[]> prompts) {
+        spec = sampling.tree().orElseThrow();
+        this.sampling = Settings.of(sampling);
+        branches = sampling.branches();
+        rows = sampling.waveRows();
         this.iteration = iteration;
+        longest = prompts.values().stream().mapToInt(ids -> ids.length).max().orElse(1);
         boundary = boundary(tokenizer);
         long key = Draw.root(seed);
         prompts.forEach((number, ids) -> trees.put(number, new Tree(number, ids, key)));
+    }
+
+    /**
+     * A writer of the forest's thoughts, which keeps what they share.
+     *
+     * @param eosIds tokens that end a thought
+     * @param weights of the policy
+     */
+    public Continuations writer(Set<Integer> eosIds, WritingWeights weights) {
+        return new Continuations(eosIds, weights, longest + sampling.maxNewTokens(), (long) spec.cacheMb() << 20);
     }
 
     private StepBoundary boundary(Tokenizer tokenizer) {
@@ -89,6 +93,7 @@ public final class Forest {
         Search search = spec.search();
         return new SearchSettings(
                 search == Search.PUCT ? Method.PUCT : Method.BEAM,
+                spec.rootWidthOf(branches),
                 spec.widthOf(branches),
                 spec.depth(),
                 spec.rollouts(),
@@ -216,7 +221,7 @@ public final class Forest {
 
     private Stream<Planned> planned(Tree tree, Node leaf) {
         return Stream.iterate(0, i -> i + 1)
-                .limit(spec.widthOf(branches))
+                .limit(tree.search.width(leaf))
                 .map(i -> new Planned(tree, leaf, false, Draw.thought(leaf.key(), i)));
     }
 
@@ -229,8 +234,7 @@ public final class Forest {
         }
         Map<Integer, WaveLine> lines = new LinkedHashMap<>();
         byTemperature.forEach((heat, places) -> {
-            SamplingSettings settings = new SamplingSettings(
-                    heat, sampling.topK(), sampling.topP(), sampling.minP(), sampling.maxNewTokens());
+            SamplingSettings settings = sampling.withTemperature(heat);
             List<Continuation> thoughts =
                     places.stream().map(planned::get).map(this::continuation).toList();
             List<Completion> written = writer.write(thoughts, settings, rows);

@@ -35,7 +35,7 @@ import reactor.core.publisher.Flux;
 
 /**
  * Writes a wave of thoughts once more, by the weights that wrote it, and compares. A wave is what was computed in one batch,
- * so it is the least that comes out alike bit for bit. Reads the run directory only.
+ * so it is the least that comes out alike bit for bit; trees are replayed by shard. Reads the run directory only.
  */
 public final class ThoughtReplay {
     private ThoughtReplay() {}
@@ -78,7 +78,7 @@ public final class ThoughtReplay {
     }
 
     /**
-     * Replays the wave of a prompt.
+     * Replays the wave of a prompt, or the trees of its shard.
      *
      * @param prompt its number in the iteration's batch
      * @throws InvalidInputException if the wave is not one that can be replayed from this directory
@@ -89,33 +89,67 @@ public final class ThoughtReplay {
         int policy = policyOf(run, iteration);
         WeightsOrigin.of(run, policy); // says what is missing, before any work
         SamplingSpec sampling = settings(run, iteration);
-        List<PromptLine> wave = wave(run, sampling, iteration, prompt);
-        List<GenerationRequest> requests = wave.stream()
-                .map(line -> new GenerationRequest(line.prompt(), line.ids(), sampling.branches()))
-                .toList();
+        List<PromptLine> prompts = prompts(run, iteration, prompt);
+        int shard = 0;
+        while (ThoughtSteps.firstOf(shard + 1, sampling.shards(), prompts.size()) <= prompt) {
+            shard++;
+        }
+        int first = ThoughtSteps.firstOf(shard, sampling.shards(), prompts.size());
+        int end = ThoughtSteps.firstOf(shard + 1, sampling.shards(), prompts.size());
         PolicyStates states = new PolicyStates();
         try {
-            List<Thinking.Answer> answers = new Thinking(tensors, states)
-                    .answers(
-                            run,
-                            policy,
-                            Flux.fromIterable(requests),
-                            Settings.of(sampling),
-                            sampling.branches(),
-                            sampling.waveRows(),
-                            Philox.seed(run.spec().seed(), "thoughts"),
-                            iteration)
-                    .collectList()
-                    .blockOptional()
-                    .orElseThrow();
-            String weights = tensors.call(() -> sha256(states.at(run, policy)));
-            return compared(run, iteration, policy, weights, answers);
+            if (sampling.tree().isPresent()) {
+                TreeReplay trees = new TreeReplay(run, sampling, iteration, shard, prompts.subList(first, end));
+                return tensors.call(() -> trees(run, states, policy, prompts.subList(first, end), trees));
+            }
+            return wave(
+                    run, tensors, states, sampling, iteration, policy, waveOf(sampling, prompts, prompt, first, end));
         } finally {
             tensors.call(() -> {
                 states.close();
                 return true;
             });
         }
+    }
+
+    /** The trees of a shard grow together, so that they are replayed together. On the tensor thread. */
+    private static Outcome trees(Run run, PolicyStates states, int policy, List<PromptLine> prompts, TreeReplay trees) {
+        trees.grow(states.writer(run, policy).weights());
+        return new Outcome(
+                policy,
+                sha256(states.at(run, policy)),
+                prompts.stream().map(PromptLine::prompt).toList(),
+                trees.thoughts(),
+                trees.tokens(),
+                trees.differences());
+    }
+
+    private static Outcome wave(
+            Run run,
+            Tensors tensors,
+            PolicyStates states,
+            SamplingSpec sampling,
+            int iteration,
+            int policy,
+            List<PromptLine> wave) {
+        List<GenerationRequest> requests = wave.stream()
+                .map(line -> new GenerationRequest(line.prompt(), line.ids(), sampling.branches()))
+                .toList();
+        List<Thinking.Answer> answers = new Thinking(tensors, states)
+                .answers(
+                        run,
+                        policy,
+                        Flux.fromIterable(requests),
+                        Settings.of(sampling),
+                        sampling.branches(),
+                        sampling.waveRows(),
+                        Philox.seed(run.spec().seed(), "thoughts"),
+                        iteration)
+                .collectList()
+                .blockOptional()
+                .orElseThrow();
+        String weights = tensors.call(() -> sha256(states.at(run, policy)));
+        return compared(run, iteration, policy, weights, answers);
     }
 
     /** Iterations that a fork took over were sampled under the settings of its parent. */
@@ -127,11 +161,6 @@ public final class ThoughtReplay {
                             + " is the parent's, which was forked after iteration " + fork.iteration()
                             + "; expected to replay it in " + fork.parent());
                 });
-        if (Files.exists(run.store().resolve(RunLayout.iteration(iteration) + "/tree-00.jsonl"))) {
-            throw new InvalidInputException(run.directory() + ": iteration " + iteration
-                    + " grew trees, whose waves depend on the rewards of those before; expected an iteration of flat"
-                    + " thoughts");
-        }
     }
 
     /** As they were in the iteration, with what was adjusted until then. */
@@ -149,8 +178,7 @@ public final class ThoughtReplay {
         return (adjusted.isEmpty() ? run.spec() : Adjustment.apply(run.spec(), adjusted)).sampling();
     }
 
-    /** The prompts that were computed in one batch with this one: shards part the prompts, and waves part a shard. */
-    private static List<PromptLine> wave(Run run, SamplingSpec sampling, int iteration, int prompt) {
+    private static List<PromptLine> prompts(Run run, int iteration, int prompt) {
         String path = RunLayout.prompts(iteration);
         run.store().require(path);
         List<PromptLine> prompts = Json.readLines(run.store().resolve(path), PromptLine.class);
@@ -158,12 +186,12 @@ public final class ThoughtReplay {
             throw new InvalidInputException("--prompt: found " + prompt + ", expected 0 to " + (prompts.size() - 1)
                     + ", those of the iteration");
         }
-        int shard = 0;
-        while (ThoughtSteps.firstOf(shard + 1, sampling.shards(), prompts.size()) <= prompt) {
-            shard++;
-        }
-        int first = ThoughtSteps.firstOf(shard, sampling.shards(), prompts.size());
-        int end = ThoughtSteps.firstOf(shard + 1, sampling.shards(), prompts.size());
+        return prompts;
+    }
+
+    /** The prompts that were computed in one batch with this one: shards part the prompts, and waves part a shard. */
+    private static List<PromptLine> waveOf(
+            SamplingSpec sampling, List<PromptLine> prompts, int prompt, int first, int end) {
         int size = Thinking.promptsOfWave(sampling.waveRows(), sampling.branches());
         int from = first + (prompt - first) / size * size;
         return prompts.subList(from, Math.min(end, from + size));

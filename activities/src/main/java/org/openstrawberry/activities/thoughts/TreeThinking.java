@@ -19,7 +19,6 @@ import org.openstrawberry.activities.lines.TreeLine;
 import org.openstrawberry.activities.lines.WaveLine;
 import org.openstrawberry.activities.lines.WaveScoreLine;
 import org.openstrawberry.activities.policy.PolicyStates;
-import org.openstrawberry.activities.policy.Settings;
 import org.openstrawberry.activities.rewards.Reward.Sample;
 import org.openstrawberry.activities.rewards.RewardException;
 import org.openstrawberry.activities.rewards.Scored;
@@ -116,15 +115,7 @@ final class TreeThinking {
             // The scores of a prompt's thoughts must not depend on which others are scored with them.
             reward = run.spec().reward().absolute();
             scorer = rewards.apply(reward);
-            forest = new Forest(
-                    spec,
-                    Settings.of(sampling),
-                    sampling.branches(),
-                    sampling.waveRows(),
-                    run.tokenizer(),
-                    run.spec().seed(),
-                    iteration,
-                    ids);
+            forest = new Forest(sampling, run.tokenizer(), run.spec().seed(), iteration, ids);
         }
 
         void grow() {
@@ -168,15 +159,7 @@ final class TreeThinking {
                 return known;
             }
             forgetWriter();
-            int longest = prompts.values().stream()
-                    .mapToInt(line -> line.ids().length)
-                    .max()
-                    .orElse(1);
-            Continuations fresh = new Continuations(
-                    run.base().eosIds(),
-                    weights,
-                    longest + request.sampling().maxNewTokens(),
-                    (long) spec.cacheMb() << 20);
+            Continuations fresh = forest.writer(run.base().eosIds(), weights);
             writer = fresh;
             written = weights;
             return fresh;

@@ -103,6 +103,38 @@ class StepPairsTest {
     }
 
     @Test
+    void theBestSiblingMeetsTheMostVisitedOther() {
+        List<PairLine> pairs = pairs(PairsSpec.of(1, PairOrder.RANK), "sibling-pairs: best");
+
+        // Of 2 and 3, equal in value, 2 has more visits.
+        assertThat(pairs)
+                .extracting(pair -> pair.steps().orElseThrow().rejected())
+                .containsExactly(2, 5);
+    }
+
+    @Test
+    void theBestSiblingMeetsSeveralOthers() {
+        List<PairLine> pairs = pairs(PairsSpec.of(2, PairOrder.RANK), "sibling-pairs: best");
+
+        assertThat(pairs)
+                .extracting(pair -> pair.steps().orElseThrow().chosen())
+                .containsExactly(1, 1, 4);
+        assertThat(pairs)
+                .extracting(pair -> pair.steps().orElseThrow().rejected())
+                .containsExactly(2, 3, 5);
+        assertThat(pairs).extracting(PairLine::pair).containsExactly(1, 2, 3);
+    }
+
+    @Test
+    void aPairMayCountByTheVisitsOfTheStepThatHasFewer() {
+        List<PairLine> pairs =
+                pairs(PairsSpec.of(2, PairOrder.RANK), "sibling-pairs: best", "pair-weights: fewer-visits");
+
+        // 2, 1 and 1 visits, less than a preferred step has in each case.
+        assertThat(pairs).extracting(pair -> pair.weight().orElseThrow()).containsExactly(1.5, 0.75, 0.75);
+    }
+
+    @Test
     void leavesArePairedAsWellWhereThatIsWanted() {
         List<PairLine> pairs = pairs(PairsSpec.of(1, PairOrder.RANK), "leaf-pairs: true");
 

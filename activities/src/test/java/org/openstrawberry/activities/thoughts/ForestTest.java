@@ -21,7 +21,6 @@ import org.openstrawberry.config.RunFile;
 import org.openstrawberry.config.SamplingSpec;
 import org.openstrawberry.model.Torch;
 import org.openstrawberry.model.generation.Continuations;
-import org.openstrawberry.model.generation.SamplingSettings;
 import org.openstrawberry.model.pretrained.ModelDirectory;
 import org.openstrawberry.model.pretrained.Tokenizer;
 import org.openstrawberry.model.transformer.Decoder;
@@ -174,16 +173,12 @@ class ForestTest {
         SamplingSpec sampling = RunFile.shipped(
                         "letter-count",
                         folder,
-                        List.of("sampling.branching=tree", "sampling.tree=" + settings, "sampling.max-new-tokens=14"))
+                        List.of(
+                                "sampling.branching=tree",
+                                "sampling.tree=" + settings,
+                                "sampling.max-new-tokens=" + LONGEST,
+                                "sampling.wave-rows=" + rows))
                 .sampling();
-        return new Forest(
-                sampling.tree().orElseThrow(),
-                new SamplingSettings(sampling.temperature(), 0, 1, 0, LONGEST),
-                sampling.branches(),
-                rows,
-                tokenizer,
-                7,
-                1,
-                prompts);
+        return new Forest(sampling, tokenizer, 7, 1, prompts);
     }
 }

@@ -41,6 +41,11 @@ public record SamplingSettings(
         return new SamplingSettings(0, 0, 1, 0, maxNewTokens);
     }
 
+    /** The same at another temperature. */
+    public SamplingSettings withTemperature(double other) {
+        return new SamplingSettings(other, topK, topP, minP, minNewTokens, maxNewTokens);
+    }
+
     private static void check(boolean holds, String rule, Number found) {
         if (!holds) {
             throw new IllegalArgumentException(rule + ", found " + found);

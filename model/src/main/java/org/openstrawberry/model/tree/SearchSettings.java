@@ -7,7 +7,8 @@ import java.util.OptionalLong;
  * How a tree is searched.
  *
  * @param method which leaves are grown
- * @param width thoughts drawn where a leaf is grown (b)
+ * @param rootWidth thoughts drawn where the root is grown
+ * @param width thoughts drawn where any other leaf is grown (b)
  * @param depth steps that are parted; what follows them belongs to the thought but to no node
  * @param rollouts least thoughts that go on from a new node that has not ended
  * @param simulations most thoughts of a tree; empty: no limit but that of tokens
@@ -20,6 +21,7 @@ import java.util.OptionalLong;
  */
 public record SearchSettings(
         Method method,
+        int rootWidth,
         int width,
         int depth,
         int rollouts,
@@ -39,6 +41,7 @@ public record SearchSettings(
     }
 
     public SearchSettings {
+        check(rootWidth >= 2, "rootWidth must be ≥ 2", rootWidth);
         check(width >= 2, "width must be ≥ 2", width);
         check(depth >= 1, "depth must be ≥ 1", depth);
         check(rollouts >= 1, "rollouts must be ≥ 1", rollouts);

@@ -11,7 +11,7 @@ import org.openstrawberry.model.tree.ThoughtTree.Node;
 
 /**
  * The search of one tree, wave by wave: which leaves are grown, and what came of them. A wave is {@link #leaves}; then, for
- * each leaf, {@code width} times {@link #drawn}; then, for each of {@link #rollouts}, {@link #wentOn}; and for each thought
+ * each leaf, {@link #width} times {@link #drawn}; then, for each of {@link #rollouts}, {@link #wentOn}; and for each thought
  * that has a value {@link #valued}. All of it is a function of the settings and of what it is told, in this order.
  *
  * <p>PUCT is that of AlphaGo Zero (Silver et al., Nature 2017): from the root to the child with the greatest Q + c · P · √N /
@@ -99,7 +99,7 @@ public final class TreeSearch {
 
     private void grow(Node leaf) {
         growing.add(leaf);
-        for (int i = 0; i < settings.width(); i++) {
+        for (int i = 0; i < width(leaf); i++) {
             leaf.expect();
         }
     }
@@ -176,7 +176,12 @@ public final class TreeSearch {
     /** Tokens that growing a leaf will take, by the mean length of the thoughts so far. */
     private long cost(Node leaf) {
         double rest = thoughts == 0 ? 0 : (double) wholeTokens / thoughts - leaf.pathLength();
-        return Math.round(settings.width() * settings.rollouts() * Math.max(1, rest));
+        return Math.round(width(leaf) * settings.rollouts() * Math.max(1, rest));
+    }
+
+    /** Thoughts to draw where a leaf grows. */
+    public int width(Node leaf) {
+        return leaf.parent().isEmpty() ? settings.rootWidth() : settings.width();
     }
 
     /**

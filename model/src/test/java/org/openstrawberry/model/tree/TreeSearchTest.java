@@ -42,6 +42,7 @@ class TreeSearchTest {
                         Arbitraries.doubles().between(0, 3))
                 .as((method, width, depth, rollouts, leaves, limit, simulations, exploration) -> new SearchSettings(
                         method,
+                        width + depth % 2,
                         width,
                         depth,
                         rollouts,
@@ -245,7 +246,7 @@ class TreeSearchTest {
             OptionalInt simulations,
             OptionalLong tokens,
             int leaves) {
-        return new SearchSettings(method, width, depth, rollouts, simulations, tokens, 8, leaves, 1, true);
+        return new SearchSettings(method, width, width, depth, rollouts, simulations, tokens, 8, leaves, 1, true);
     }
 
     private static Completion thought(int[] ids, double logProb) {
@@ -285,7 +286,7 @@ class TreeSearchTest {
                 grown.addAll(leaves);
                 List<Runnable> valued = new ArrayList<>();
                 for (Node leaf : leaves) {
-                    for (int i = 0; i < settings.width(); i++) {
+                    for (int i = 0; i < search.width(leaf); i++) {
                         Completion thought = draw(leaf, Draw.thought(leaf.key(), i));
                         valued.add(value(search.drawn(leaf, thought), leaf, thought));
                     }

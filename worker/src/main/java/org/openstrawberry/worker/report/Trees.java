@@ -43,7 +43,7 @@ public final class Trees {
     public record Node(
             int id,
             @JsonInclude(JsonInclude.Include.ALWAYS) Optional<Integer> parent,
-            String text,
+            @JsonInclude(JsonInclude.Include.ALWAYS) String text,
             boolean ended,
             int visits,
             @JsonInclude(JsonInclude.Include.ALWAYS) Optional<Double> value,
