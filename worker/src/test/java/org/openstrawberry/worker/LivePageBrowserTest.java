@@ -65,7 +65,7 @@ class LivePageBrowserTest {
         String text = Files.readString(tokenizer);
         assertThat(text).contains("\",\"");
         Files.writeString(tokenizer, text.replaceFirst("\",\"( ?: ?\\d+)", json.writeValueAsString(INJECTED) + "$1"));
-        run = new PageRun(tiny.train("run", "until.iterations=1000"));
+        run = new PageRun(tiny.train("run", "until.iterations=1000", "health.reward-spread-below=10.0"));
         browser = open(1200);
         browser().get(run().url().toString());
     }
@@ -129,6 +129,10 @@ class LivePageBrowserTest {
         wait("further ones", () -> iteration() > before + 1 && drawnTo() > before + 1);
         wait("figures", () -> count("#figures .tile") > 3);
         wait("thoughts", () -> count("#thoughts li") > 10);
+
+        // What is unhealthy is said with its way out.
+        assertThat(find("#health").isDisplayed()).isTrue();
+        assertThat(text("#warnings")).contains("below health.reward-spread-below 10", "take harder or easier prompts");
 
         // It pauses, and its settings are adjusted.
         press("pause");

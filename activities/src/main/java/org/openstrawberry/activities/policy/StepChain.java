@@ -21,8 +21,11 @@ public final class StepChain {
         String path = RunLayout.step(iteration);
         return store.find(path).isEmpty()
                 ? iteration - 1
-                : Json.read(store.resolve(path), StepFile.class).parent().orElse(iteration - 1);
+                : Json.read(store.resolve(path), Link.class).parent().orElse(iteration - 1);
     }
+
+    /** What is looked at of a {@link StepFile}, the rest of which may be long. */
+    private record Link(Optional<Integer> parent) {}
 
     /** Whether steps lead from the state after one iteration to that after another, or both are the same. */
     static boolean leads(Run run, int from, int to) {

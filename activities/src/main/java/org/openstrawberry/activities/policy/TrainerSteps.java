@@ -135,9 +135,12 @@ public final class TrainerSteps implements TrainerActivities, AutoCloseable {
             seconds.add(taken.seconds());
             Json.object(taken.value()).write(out);
         });
-        StepFile file = Json.read(run.store().resolve(path), StepFile.class);
-        return new Step(iteration, artifact, file.taken(), file.metrics(), idleSeconds(run), seconds.sum());
+        Outcome outcome = Json.read(run.store().resolve(path), Outcome.class);
+        return new Step(iteration, artifact, outcome.taken(), outcome.metrics(), idleSeconds(run), seconds.sum());
     }
+
+    /** What the workflow is told of a {@link StepFile}, the rest of which may be long. */
+    private record Outcome(boolean taken, Map<String, Double> metrics) {}
 
     /** Since the run's last step here: all time in which the tensor thread did nothing, for this run or another. */
     private Optional<Double> idleSeconds(Run run) {

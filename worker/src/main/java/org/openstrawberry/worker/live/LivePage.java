@@ -392,7 +392,8 @@ public final class LivePage implements AutoCloseable {
     /** Tells those who look how their runs ended, and ends. */
     @Override
     public void close() {
-        looked.values().forEach(LiveRun::close);
+        looked.values().forEach(LiveRun::end);
+        looked.values().forEach(LiveRun::awaitEnd);
         server.disposeNow(GOODBYE);
         loops.disposeLater(Duration.ZERO, GOODBYE).block(GOODBYE);
         scheduler.dispose();

@@ -240,9 +240,13 @@ final class LiveRun {
         }
     }
 
-    /** Tells all readers how the run ended, as far as that is known, and waits a little until they are told. */
-    void close() {
+    /** Tells all readers how the run ended, as far as that is known, and that this is all. */
+    void end() {
         closing.tryEmitValue(true);
+    }
+
+    /** Waits a little until they are told. */
+    void awaitEnd() {
         try {
             readers.awaitAdvanceInterruptibly(readers.arrive(), LAST_WORDS.toMillis(), TimeUnit.MILLISECONDS);
         } catch (TimeoutException e) {

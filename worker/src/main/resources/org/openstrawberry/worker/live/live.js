@@ -343,6 +343,15 @@
       button.setAttribute('aria-pressed', String(Number(button.dataset.prompt) === shown.prompt)));
   }
 
+  // Within the list only: the page itself stays where it is.
+  function bringIntoList() {
+    const list = $('prompts');
+    const button = list.querySelector('[aria-pressed="true"]');
+    if (button && (button.offsetTop < list.scrollTop || button.offsetTop + button.offsetHeight > list.scrollTop + list.clientHeight)) {
+      list.scrollTop = button.offsetTop - (list.clientHeight - button.offsetHeight) / 2;
+    }
+  }
+
   let detail = null;
 
   async function openPrompt(prompt, pair, quietly) {
@@ -352,6 +361,7 @@
       detail = JSON.stringify(found);
       Object.assign(shown, { prompt, pair: found.pairs.some(one => one.pair === pair) ? pair : 0 });
       mark();
+      if (!quietly) bringIntoList();
       if (!same) showDetail(found);
       remember();
     } catch (e) {

@@ -128,8 +128,12 @@ const Strawberry = (() => {
     const plot = figure(parent, chart.title, chart.unit, describe(lines));
     const isDense = line => present(line.y) > 60 && present(line.y) > line.y.length / 2;
     const shape = () => lines.map(line => isDense(line) + ' ' + (present(line.y) > 30) + (present(line.y) > 60)).join();
-    const tables = () => uPlot.join(lines.flatMap(line => !isDense(line) ? [[line.x, line.y]]
-      : runs.length === 1 ? [[line.x, line.y], [line.x, smoothed(line.y)]] : [[line.x, smoothed(line.y)]]));
+    // Copies: what is drawn may not grow by itself.
+    const tables = () => uPlot.join(lines.flatMap(line => {
+      const x = line.x.slice();
+      if (!isDense(line)) return [[x, line.y.slice()]];
+      return runs.length === 1 ? [[x, line.y.slice()], [x, smoothed(line.y)]] : [[x, smoothed(line.y)]];
+    }));
     let u = null;
     let drawnAs = '';
     const draw = () => {
