@@ -70,18 +70,19 @@ public final class RunMeters implements RunListener, AutoCloseable {
     /**
      * What is known of a run.
      *
+     * @param directory empty where only steps were seen that don't tell it
      * @param values of the newest row
      * @param recorded when that row was recorded here, or when the run was taken up
      * @param touched when anything of it was last done here
      */
     private record Shown(
-            Path directory,
+            Optional<Path> directory,
             Map<String, Double> values,
             Optional<Instant> recorded,
             Instant touched,
             State state,
             Optional<Instant> ended) {
-        static Shown fresh(Path directory, Instant now) {
+        static Shown fresh(Optional<Path> directory, Instant now) {
             return new Shown(directory, Map.of(), Optional.empty(), now, State.RUNNING, Optional.empty());
         }
 
@@ -198,8 +199,7 @@ public final class RunMeters implements RunListener, AutoCloseable {
      */
     void step(
             String run, Optional<Path> directory, String phase, String role, int attempt, boolean failed, long nanos) {
-        directory.ifPresent(known -> runs.compute(
-                run, (id, shown) -> of(new RunRef(run, known.toString()), shown).at(clock.instant())));
+        runs.compute(run, (id, known) -> of(directory, known).at(clock.instant()));
         Tags tags = Tags.of("phase", phase, RUN, run, "role", role);
         meters.timer(PREFIX + "phase.seconds", tags).record(nanos, TimeUnit.NANOSECONDS);
         meters.counter(PREFIX + "step.failures", tags).increment(failed ? 1 : 0);
@@ -207,7 +207,14 @@ public final class RunMeters implements RunListener, AutoCloseable {
     }
 
     private Shown of(RunRef run, @Nullable Shown known) {
-        return known == null ? Shown.fresh(Path.of(run.directory()), clock.instant()) : known;
+        return of(Optional.of(Path.of(run.directory())), known);
+    }
+
+    private Shown of(Optional<Path> directory, @Nullable Shown known) {
+        Instant now = clock.instant();
+        return known == null || (known.directory().isEmpty() && directory.isPresent())
+                ? Shown.fresh(directory, now)
+                : known;
     }
 
     /** Lets go of the runs that are over, or were not worked on here for long. */
@@ -224,7 +231,8 @@ public final class RunMeters implements RunListener, AutoCloseable {
     }
 
     private void tidy(String id, Shown run, Instant now) {
-        if (run.ended().isEmpty() && Files.exists(run.directory().resolve(RunLayout.RESULT))) {
+        if (run.ended().isEmpty()
+                && in(run, RunLayout.RESULT).filter(Files::exists).isPresent()) {
             runs.computeIfPresent(id, (key, known) -> known.over(State.DONE, now));
             return;
         }
@@ -241,13 +249,23 @@ public final class RunMeters implements RunListener, AutoCloseable {
 
     /** Two processes that serve workflows may take a run from each other. */
     private static boolean isRecordedElsewhere(Shown run) {
+        Instant since = run.recorded().orElseThrow().plus(ELSEWHERE);
+        return in(run, RunLayout.METRICS)
+                .flatMap(RunMeters::modified)
+                .filter(newest -> newest.isAfter(since))
+                .isPresent();
+    }
+
+    private static Optional<Instant> modified(Path file) {
         try {
-            Instant newest = Files.getLastModifiedTime(run.directory().resolve(RunLayout.METRICS))
-                    .toInstant();
-            return newest.isAfter(run.recorded().orElseThrow().plus(ELSEWHERE));
+            return Optional.of(Files.getLastModifiedTime(file).toInstant());
         } catch (IOException e) {
-            return false;
+            return Optional.empty();
         }
+    }
+
+    private static Optional<Path> in(Shown run, String file) {
+        return run.directory().map(directory -> directory.resolve(file));
     }
 
     private void forget(String run, Predicate<Meter> which) {
