@@ -96,6 +96,7 @@ def main():
     print(f"mlflow {mlflow.__version__}")
 
     with Server():
+        client.search_experiments()  # the first answer takes long
         said = train(2)
         hold("train says nothing on standard error", said.stderr == "", said.stderr)
         experiment = client.get_experiment_by_name("check")
@@ -115,6 +116,7 @@ def main():
          said.stderr.strip().splitlines()[0])
 
     with Server():
+        client.search_experiments()
         train(4)  # is finished: only what is missing is sent
         runs = client.search_runs([experiment.experiment_id])
         hold("it is the same run", len(runs) == 1 and runs[0].info.status == "FINISHED")

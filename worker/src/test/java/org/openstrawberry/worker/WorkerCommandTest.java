@@ -63,10 +63,12 @@ class WorkerCommandTest {
     }
 
     private static void loadsNothingOfTracing(Path classes) throws IOException {
-        assertThat(Files.readString(classes))
-                .contains("org.openstrawberry.worker.WorkerCommand ")
-                .doesNotContain(
-                        "io.opentelemetry.", "io.micrometer.tracing.", "worker.tracing.", "worker.mlflow.MlflowLog ");
+        List<String> loaded = Files.readAllLines(classes);
+        assertThat(loaded).anyMatch(line -> line.contains("org.openstrawberry.worker.WorkerCommand "));
+        assertThat(loaded)
+                .filteredOn(
+                        line -> line.matches(".*\\b(io\\.opentelemetry|micrometer\\.tracing|worker\\.tracing)\\..*"))
+                .isEmpty();
     }
 
     /** The log; what the command says on standard output is none. */
