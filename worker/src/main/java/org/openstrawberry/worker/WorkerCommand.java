@@ -72,7 +72,6 @@ final class WorkerCommand implements Callable<Integer> {
         }
         WorkerSpec tuning = WorkerFile.read(Optional.ofNullable(file), slots, pollers);
         CountDownLatch ended = RunWatch.onInterrupt(() -> System.err.println("Finishing the steps under way."));
-        RunLog.intoErrors(logJson);
         try (MonitoringOptions.Opened onlookers = monitoring.open();
                 Strawberry temporal = server.connect(onlookers.endpoint().temporal());
                 Tensors tensors = new Tensors();
@@ -85,6 +84,7 @@ final class WorkerCommand implements Callable<Integer> {
                         chosen,
                         tuning,
                         Optional.of(temporal.address()))) {
+            RunLog.intoErrors(logJson);
             workers.start();
             System.out.println("Working on " + temporal.address() + " as "
                     + chosen.toString().toLowerCase(Locale.ROOT)
