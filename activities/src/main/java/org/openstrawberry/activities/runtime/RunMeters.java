@@ -21,6 +21,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.openstrawberry.activities.store.RunLayout;
 import org.openstrawberry.workflows.Health;
@@ -123,16 +124,17 @@ public final class RunMeters implements RunListener, AutoCloseable {
     public void opened(RunRef run) {
         runs.compute(run.id(), (id, known) -> of(run, known).running(clock.instant()));
         for (State state : State.values()) {
-            Gauge.builder(PREFIX + "run.state", runs, all -> is(all.get(run.id()), state))
-                    .description("1 for the state that the run is in.")
-                    .tags(RUN, run.id(), "state", state.name().toLowerCase(Locale.ROOT))
-                    .register(meters);
+            gauge(
+                    "run.state",
+                    "1 for the state that the run is in.",
+                    Tags.of(RUN, run.id(), "state", state.name().toLowerCase(Locale.ROOT)),
+                    () -> is(runs.get(run.id()), state));
         }
-        Gauge.builder(PREFIX + "last.iteration.timestamp", runs, all -> seconds(all.get(run.id())))
-                .description("When the run's last iteration was recorded, or the run taken up, in Unix time.")
-                .baseUnit("seconds")
-                .tag(RUN, run.id())
-                .register(meters);
+        gauge(
+                "last.iteration.timestamp.seconds",
+                "When the run's last iteration was recorded, or the run taken up, in Unix time.",
+                Tags.of(RUN, run.id()),
+                () -> seconds(runs.get(run.id())));
     }
 
     /** Shows an iteration in the place of the one before; what it lacks has no value any more. */
@@ -164,9 +166,16 @@ public final class RunMeters implements RunListener, AutoCloseable {
     }
 
     private void gauge(RunRef run, String name) {
-        Gauge.builder(PREFIX + name.replace('/', '.'), runs, all -> value(all.get(run.id()), name))
-                .tag(RUN, run.id())
-                .register(meters);
+        gauge(name.replace('/', '.'), "", Tags.of(RUN, run.id()), () -> value(runs.get(run.id()), name));
+    }
+
+    private void gauge(String name, String description, Tags tags, Supplier<Number> value) {
+        if (meters.find(PREFIX + name).tags(tags).gauge() == null) {
+            Gauge.builder(PREFIX + name, value)
+                    .description(description)
+                    .tags(tags)
+                    .register(meters);
+        }
     }
 
     private static double value(@Nullable Shown run, String name) {
