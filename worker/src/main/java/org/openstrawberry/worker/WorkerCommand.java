@@ -78,7 +78,6 @@ final class WorkerCommand implements Callable<Integer> {
         }
         WorkerSpec tuning = WorkerFile.read(Optional.ofNullable(file), slots, pollers);
         CountDownLatch ended = RunWatch.onInterrupt(() -> System.err.println("Finishing the steps under way."));
-        RunLog.intoErrors(logJson);
         try (MonitoringOptions.Opened onlookers = monitoring.open();
                 Strawberry temporal = server.connect(onlookers.endpoint().temporal());
                 Tensors tensors = new Tensors();
@@ -92,6 +91,7 @@ final class WorkerCommand implements Callable<Integer> {
                         tuning,
                         Optional.of(temporal.address()));
                 Served page = web.open(() -> new RunSource.All(temporal))) {
+            RunLog.intoErrors(logJson);
             workers.start();
             System.out.println("Working on " + temporal.address() + " as "
                     + chosen.toString().toLowerCase(Locale.ROOT)

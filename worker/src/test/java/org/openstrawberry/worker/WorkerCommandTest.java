@@ -16,6 +16,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -35,7 +36,8 @@ class WorkerCommandTest {
             Process worker = processes.start(
                     "worker",
                     TestProcesses.ours(List.of(
-                            "worker", "--server", server, "--log-json", "--metrics", Integer.toString(metrics))));
+                            "worker", "--server", server, "--log-json", "--metrics", Integer.toString(metrics))),
+                    Map.of("JDK_JAVA_OPTIONS", "-Xlog:class+load:file=" + folder.resolve("classes")));
             List<String> start =
                     new ArrayList<>(run.train("run", "until.iterations=1", "warmup=null", "data.held-out=null"));
             start.set(0, "start");
@@ -51,11 +53,22 @@ class WorkerCommandTest {
             assertThat(worker.waitFor(1, TimeUnit.MINUTES)).isTrue();
             assertThat(worker.exitValue()).isZero();
         }
+        // They would cost each start some of its time.
+        loadsNothingOfTracing(folder.resolve("classes"));
         assertThat(json(folder.resolve("worker.out"))).anySatisfy(line -> {
             assertThat(line.path("mdc").path("run").asText()).isEqualTo("letter-count");
             assertThat(line.path("mdc").path("phase").asText()).isEqualTo("generate");
             assertThat(line.path("mdc").path("iteration").asText()).isEqualTo("1");
         });
+    }
+
+    private static void loadsNothingOfTracing(Path classes) throws IOException {
+        List<String> loaded = Files.readAllLines(classes);
+        assertThat(loaded).anyMatch(line -> line.contains("org.openstrawberry.worker.WorkerCommand "));
+        assertThat(loaded)
+                .filteredOn(
+                        line -> line.matches(".*\\b(io\\.opentelemetry|micrometer\\.tracing|worker\\.tracing)\\..*"))
+                .isEmpty();
     }
 
     /** The log; what the command says on standard output is none. */

@@ -11,6 +11,8 @@ import reactor.util.context.ContextView;
 
 /** A request as a span of the step that makes it. Its service is told the trace, in the header {@code traceparent}. */
 final class RequestSpan {
+    private static final int ERROR = 400;
+
     private final Observation span;
 
     private RequestSpan(Observation span) {
@@ -50,9 +52,15 @@ final class RequestSpan {
             return sending;
         }
         return sending.doFirst(span::start)
-                .doOnNext(answer ->
-                        span.lowCardinalityKeyValue("http.response.status_code", Integer.toString(answer.statusCode())))
+                .doOnNext(this::answered)
                 .doOnError(span::error)
                 .doFinally(end -> span.stop());
+    }
+
+    private void answered(HttpResponse<String> answer) {
+        span.lowCardinalityKeyValue("http.response.status_code", Integer.toString(answer.statusCode()));
+        if (answer.statusCode() >= ERROR) {
+            span.error(new RewardException("HTTP " + answer.statusCode()));
+        }
     }
 }

@@ -10,7 +10,10 @@ import org.openstrawberry.workflows.steps.ThoughtActivities.ThoughtRequest;
 import org.openstrawberry.workflows.steps.TrainerActivities.StepRequest;
 import org.slf4j.MDC;
 
-/** What a log line belongs to: {@code run}, {@code phase} and, where the step has one, {@code iteration}, as SLF4J's MDC. */
+/**
+ * What a log line belongs to, as SLF4J's MDC: {@code run}, {@code phase} and, where the step has one, {@code iteration}; and
+ * the {@code trace} where there is one, which {@link StepSpan} adds.
+ */
 final class LogContext implements AutoCloseable {
     private static final String WARM_UP = "warmup";
 

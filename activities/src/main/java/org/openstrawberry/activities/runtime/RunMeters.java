@@ -21,6 +21,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.openstrawberry.activities.store.RunLayout;
 import org.openstrawberry.workflows.Health;
@@ -70,18 +71,19 @@ public final class RunMeters implements RunListener, AutoCloseable {
     /**
      * What is known of a run.
      *
+     * @param directory empty where only steps were seen that don't tell it
      * @param values of the newest row
      * @param recorded when that row was recorded here, or when the run was taken up
      * @param touched when anything of it was last done here
      */
     private record Shown(
-            Path directory,
+            Optional<Path> directory,
             Map<String, Double> values,
             Optional<Instant> recorded,
             Instant touched,
             State state,
             Optional<Instant> ended) {
-        static Shown fresh(Path directory, Instant now) {
+        static Shown fresh(Optional<Path> directory, Instant now) {
             return new Shown(directory, Map.of(), Optional.empty(), now, State.RUNNING, Optional.empty());
         }
 
@@ -122,16 +124,17 @@ public final class RunMeters implements RunListener, AutoCloseable {
     public void opened(RunRef run) {
         runs.compute(run.id(), (id, known) -> of(run, known).running(clock.instant()));
         for (State state : State.values()) {
-            Gauge.builder(PREFIX + "run.state", runs, all -> is(all.get(run.id()), state))
-                    .description("1 for the state that the run is in.")
-                    .tags(RUN, run.id(), "state", state.name().toLowerCase(Locale.ROOT))
-                    .register(meters);
+            gauge(
+                    "run.state",
+                    "1 for the state that the run is in.",
+                    Tags.of(RUN, run.id(), "state", state.name().toLowerCase(Locale.ROOT)),
+                    () -> is(runs.get(run.id()), state));
         }
-        Gauge.builder(PREFIX + "last.iteration.timestamp", runs, all -> seconds(all.get(run.id())))
-                .description("When the run's last iteration was recorded, or the run taken up, in Unix time.")
-                .baseUnit("seconds")
-                .tag(RUN, run.id())
-                .register(meters);
+        gauge(
+                "last.iteration.timestamp.seconds",
+                "When the run's last iteration was recorded, or the run taken up, in Unix time.",
+                Tags.of(RUN, run.id()),
+                () -> seconds(runs.get(run.id())));
     }
 
     /** Shows an iteration in the place of the one before; what it lacks has no value any more. */
@@ -163,9 +166,16 @@ public final class RunMeters implements RunListener, AutoCloseable {
     }
 
     private void gauge(RunRef run, String name) {
-        Gauge.builder(PREFIX + name.replace('/', '.'), runs, all -> value(all.get(run.id()), name))
-                .tag(RUN, run.id())
-                .register(meters);
+        gauge(name.replace('/', '.'), "", Tags.of(RUN, run.id()), () -> value(runs.get(run.id()), name));
+    }
+
+    private void gauge(String name, String description, Tags tags, Supplier<Number> value) {
+        if (meters.find(PREFIX + name).tags(tags).gauge() == null) {
+            Gauge.builder(PREFIX + name, value)
+                    .description(description)
+                    .tags(tags)
+                    .register(meters);
+        }
     }
 
     private static double value(@Nullable Shown run, String name) {
@@ -198,8 +208,7 @@ public final class RunMeters implements RunListener, AutoCloseable {
      */
     void step(
             String run, Optional<Path> directory, String phase, String role, int attempt, boolean failed, long nanos) {
-        directory.ifPresent(known -> runs.compute(
-                run, (id, shown) -> of(new RunRef(run, known.toString()), shown).at(clock.instant())));
+        runs.compute(run, (id, known) -> of(directory, known).at(clock.instant()));
         Tags tags = Tags.of("phase", phase, RUN, run, "role", role);
         meters.timer(PREFIX + "phase.seconds", tags).record(nanos, TimeUnit.NANOSECONDS);
         meters.counter(PREFIX + "step.failures", tags).increment(failed ? 1 : 0);
@@ -207,7 +216,14 @@ public final class RunMeters implements RunListener, AutoCloseable {
     }
 
     private Shown of(RunRef run, @Nullable Shown known) {
-        return known == null ? Shown.fresh(Path.of(run.directory()), clock.instant()) : known;
+        return of(Optional.of(Path.of(run.directory())), known);
+    }
+
+    private Shown of(Optional<Path> directory, @Nullable Shown known) {
+        Instant now = clock.instant();
+        return known == null || (known.directory().isEmpty() && directory.isPresent())
+                ? Shown.fresh(directory, now)
+                : known;
     }
 
     /** Lets go of the runs that are over, or were not worked on here for long. */
@@ -224,7 +240,8 @@ public final class RunMeters implements RunListener, AutoCloseable {
     }
 
     private void tidy(String id, Shown run, Instant now) {
-        if (run.ended().isEmpty() && Files.exists(run.directory().resolve(RunLayout.RESULT))) {
+        if (run.ended().isEmpty()
+                && in(run, RunLayout.RESULT).filter(Files::exists).isPresent()) {
             runs.computeIfPresent(id, (key, known) -> known.over(State.DONE, now));
             return;
         }
@@ -241,13 +258,23 @@ public final class RunMeters implements RunListener, AutoCloseable {
 
     /** Two processes that serve workflows may take a run from each other. */
     private static boolean isRecordedElsewhere(Shown run) {
+        Instant since = run.recorded().orElseThrow().plus(ELSEWHERE);
+        return in(run, RunLayout.METRICS)
+                .flatMap(RunMeters::modified)
+                .filter(newest -> newest.isAfter(since))
+                .isPresent();
+    }
+
+    private static Optional<Instant> modified(Path file) {
         try {
-            Instant newest = Files.getLastModifiedTime(run.directory().resolve(RunLayout.METRICS))
-                    .toInstant();
-            return newest.isAfter(run.recorded().orElseThrow().plus(ELSEWHERE));
+            return Optional.of(Files.getLastModifiedTime(file).toInstant());
         } catch (IOException e) {
-            return false;
+            return Optional.empty();
         }
+    }
+
+    private static Optional<Path> in(Shown run, String file) {
+        return run.directory().map(directory -> directory.resolve(file));
     }
 
     private void forget(String run, Predicate<Meter> which) {

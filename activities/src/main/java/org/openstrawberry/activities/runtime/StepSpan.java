@@ -7,6 +7,7 @@ import java.util.Optional;
 import org.openstrawberry.workflows.IterationMetrics;
 import org.openstrawberry.workflows.steps.RewardActivities.ScoreRequest;
 import org.openstrawberry.workflows.steps.ThoughtActivities.ThoughtRequest;
+import org.slf4j.MDC;
 import reactor.util.context.Context;
 import reactor.util.context.ContextView;
 
@@ -88,6 +89,7 @@ public final class StepSpan implements AutoCloseable {
         shard(arguments).ifPresent(shard -> span.highCardinalityKeyValue("strawberry.shard", Integer.toString(shard)));
         span.start();
         CURRENT.set(span);
+        trace.ifPresent(known -> MDC.put("trace", known.traceId()));
         if (origin.step().equals(RECORD)) {
             trace.ifPresent(known -> iteration(spans, origin.run(), known, arguments));
         }

@@ -142,7 +142,7 @@ class RunMetersTest {
                         .counter()
                         .count())
                 .isEqualTo(2);
-        assertThat(gauge("strawberry.last.iteration.timestamp", "a")).isEqualTo(then);
+        assertThat(gauge("strawberry.last.iteration.timestamp.seconds", "a")).isEqualTo(then);
     }
 
     @Test

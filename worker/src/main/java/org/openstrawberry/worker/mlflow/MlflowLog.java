@@ -22,7 +22,7 @@ public final class MlflowLog implements RunListener, AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(MlflowLog.class);
     private static final Duration FIRST_PAUSE = Duration.ofSeconds(1);
     private static final Duration LONGEST_PAUSE = Duration.ofMinutes(1);
-    private static final Duration AT_THE_END = Duration.ofSeconds(15);
+    private static final Duration AT_THE_END = Duration.ofSeconds(30);
 
     private final MlflowAddress address;
     private final MlflowServer server;
@@ -155,7 +155,7 @@ public final class MlflowLog implements RunListener, AutoCloseable {
         }
     }
 
-    /** Sends what is left, for some seconds at most where the server answers, and says what is missing then. */
+    /** Sends what is left, for half a minute at most, and says what is missing then. A server that is down is tried once more. */
     @Override
     public void close() {
         if (!flushed()) {

@@ -41,6 +41,9 @@ final class MlflowRun {
     private static final Logger log = LoggerFactory.getLogger(MlflowRun.class);
     private static final String NOTE = "mlflow.note.content";
     private static final int ROWS = 10;
+    /** Many rows, of some kilobytes each. */
+    private static final int READ_BYTES = 1 << 20;
+
     private static final int PARAMS = 100;
     private static final int LONGEST_PARAM = 500;
     private static final int LONGEST_TAG = 5_000;
@@ -175,20 +178,24 @@ final class MlflowRun {
 
     /** Sends the rows behind the last logged one, some at a time, each time with how far that is. */
     private boolean rows(MlflowServer server, Known run, int logged) throws IOException, InterruptedException {
-        List<JsonNode> rows = new ArrayList<>();
-        Position read = read(rows);
-        rows.removeIf(row -> row.path("iteration").asInt() <= logged);
-        for (int from = 0; from < rows.size(); from += ROWS) {
-            List<JsonNode> part = rows.subList(from, Math.min(rows.size(), from + ROWS));
-            List<Metric> metrics = new ArrayList<>();
-            for (JsonNode row : part) {
-                metrics.addAll(metrics(row));
+        boolean news = false;
+        for (Optional<Part> part = next(); part.isPresent(); part = next()) {
+            List<JsonNode> rows = part.get().rows().stream()
+                    .filter(row -> row.path("iteration").asInt() > logged)
+                    .toList();
+            for (int from = 0; from < rows.size(); from += ROWS) {
+                List<JsonNode> some = rows.subList(from, Math.min(rows.size(), from + ROWS));
+                List<Metric> metrics = new ArrayList<>();
+                for (JsonNode row : some) {
+                    metrics.addAll(metrics(row));
+                }
+                int last = some.get(some.size() - 1).path("iteration").asInt();
+                server.log(run.id(), metrics, Map.of(), Map.of(LOGGED, Integer.toString(last)));
+                news = true;
             }
-            int last = part.get(part.size() - 1).path("iteration").asInt();
-            server.log(run.id(), metrics, Map.of(), Map.of(LOGGED, Integer.toString(last)));
+            position = part.get().end();
         }
-        position = read;
-        return !rows.isEmpty();
+        return news;
     }
 
     /** As of when the iteration was recorded, so that what is sent twice is the same. */
@@ -209,8 +216,11 @@ final class MlflowRun {
         return metrics;
     }
 
-    /** Whole rows from where the last ones that were sent end; from the start where the file was written anew. */
-    private Position read(List<JsonNode> rows) throws IOException {
+    /** Whole rows of the file, and where they end. */
+    private record Part(List<JsonNode> rows, Position end) {}
+
+    /** The next rows behind those that were read, as many as fit; from the start where the file was written anew. */
+    private Optional<Part> next() throws IOException {
         Path file = directory.resolve(RunLayout.METRICS);
         try (FileChannel channel = FileChannel.open(file)) {
             Object key = Optional.ofNullable(Files.readAttributes(file, BasicFileAttributes.class)
@@ -218,7 +228,8 @@ final class MlflowRun {
                     .orElse(file);
             boolean same = key.equals(position.file()) && channel.size() >= position.bytes();
             long from = same ? position.bytes() : 0;
-            byte[] bytes = Channels.newInputStream(channel.position(from)).readAllBytes();
+            byte[] bytes = Channels.newInputStream(channel.position(from)).readNBytes(READ_BYTES);
+            List<JsonNode> rows = new ArrayList<>();
             int end = 0;
             for (int i = 0; i < bytes.length; i++) {
                 if (bytes[i] == '\n') {
@@ -226,9 +237,9 @@ final class MlflowRun {
                     end = i + 1;
                 }
             }
-            return new Position(key, from + end);
+            return rows.isEmpty() ? Optional.empty() : Optional.of(new Part(rows, new Position(key, from + end)));
         } catch (NoSuchFileException e) {
-            return Position.START;
+            return Optional.empty();
         }
     }
 

@@ -23,7 +23,7 @@ import java.util.Optional;
 
 /** MLflow's REST interface, as far as it is needed here: https://mlflow.org/docs/latest/rest-api.html. */
 final class MlflowServer {
-    private static final Duration PATIENCE = Duration.ofSeconds(10);
+    private static final Duration PATIENCE = Duration.ofSeconds(30);
     private static final int OK = 200;
     private static final int LONGEST_ANSWER = 300;
     private static final ObjectMapper JSON = new ObjectMapper();

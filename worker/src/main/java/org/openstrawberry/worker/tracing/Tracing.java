@@ -80,10 +80,19 @@ public final class Tracing implements AutoCloseable {
         } catch (ConfigurationException | IllegalStateException e) {
             log.close();
             throw new InvalidInputException(
-                    "OpenTelemetry's settings (--otlp, OTEL_…): " + e.getMessage()
+                    "OpenTelemetry's settings (--otlp, OTEL_…): " + cause(e)
                             + "; expected a collector's address such as http://localhost:4318, and http/protobuf",
                     e);
         }
+    }
+
+    /** The library wraps what it says. */
+    private static String cause(Throwable e) {
+        Throwable innermost = e;
+        while (innermost.getCause() != null) {
+            innermost = innermost.getCause();
+        }
+        return String.valueOf(innermost.getMessage()).lines().findFirst().orElse("");
     }
 
     /** Where steps are told. */
