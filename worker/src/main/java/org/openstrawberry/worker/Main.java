@@ -68,13 +68,17 @@ public final class Main {
     static int run(String... arguments) {
         // It would print a stack trace of a host that isn't there, which we say in one line.
         GRPC.setLevel(Level.SEVERE);
-        CommandLine line = new CommandLine(new Main()).setCaseInsensitiveEnumValuesAllowed(true);
+        CommandLine line = commandLine();
         line.setExecutionExceptionHandler((e, command, parsed) -> failed(e, command));
         if (arguments.length == 0) {
             line.usage(System.out);
             return 0;
         }
         return line.execute(arguments);
+    }
+
+    static CommandLine commandLine() {
+        return new CommandLine(new Main()).setCaseInsensitiveEnumValuesAllowed(true);
     }
 
     private static int failed(Exception e, CommandLine command) {
