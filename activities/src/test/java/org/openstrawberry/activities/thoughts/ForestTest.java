@@ -79,6 +79,7 @@ class ForestTest {
                 "{search: best-of-n, width: 3, step-ids: [5, 6, 7, 8]}",
                 "{rollouts: 2, temperature-by-depth: [1.5, 0.7], leaves: 3, step-tokens: 2}",
                 "{depth: 1}",
+                "{root-width: 5, width: 2}",
                 "{simulations: 20, prior: uniform, exploration: 0}"
             })
     void everySearchGrowsWholeThoughtsOfSteps(String settings) {

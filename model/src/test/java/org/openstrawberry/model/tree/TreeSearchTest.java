@@ -188,6 +188,19 @@ class TreeSearchTest {
     }
 
     @Test
+    void theRootHasAWidthOfItsOwn() {
+        ThoughtTree tree = new ThoughtTree(0, StepBoundary.every(1), 3, true);
+        TreeSearch search = new TreeSearch(
+                new SearchSettings(Method.PUCT, 5, 2, 3, 1, OptionalInt.empty(), OptionalLong.of(1000), 8, 1, 1, true),
+                tree);
+        search.leaves();
+        Node child = search.drawn(tree.root(), thought(new int[] {1, 0, 0}, -1));
+
+        assertThat(search.width(tree.root())).isEqualTo(5);
+        assertThat(search.width(child)).isEqualTo(2);
+    }
+
+    @Test
     void aBeamGrowsTheBestOfEachLevel() {
         ThoughtTree tree = new ThoughtTree(0, StepBoundary.every(1), 3, true);
         TreeSearch search =
