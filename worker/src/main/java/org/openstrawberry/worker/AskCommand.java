@@ -73,8 +73,8 @@ final class AskCommand implements Callable<Integer> {
     @Option(
             names = "--max-new-tokens",
             paramLabel = "N",
-            description =
-                    "Default: " + USUAL + ", fewer where the model's positions leave no more; with --search tree the run's.")
+            description = "Default: " + USUAL
+                    + ", fewer where the model's positions leave no more; with --search tree the run's.")
     private @Nullable Integer maxNewTokens;
 
     @Option(names = "--seed", paramLabel = "S", description = "Of the samples, or of the tree.")

@@ -92,11 +92,7 @@ final class TrainCommand implements Callable<Integer> {
     }
 
     private static int embedded(
-            RunPreparation run,
-            Tensors tensors,
-            MonitoringOptions.Opened onlookers,
-            boolean logJson,
-            WebOptions web) {
+            RunPreparation run, Tensors tensors, MonitoringOptions.Opened onlookers, boolean logJson, WebOptions web) {
         Path directory = run.directory();
         RunSetup.prepare(run.spec(), directory);
         run.tellWhatIsLeftOut();
