@@ -69,7 +69,7 @@ final class FinalReport {
             out.println();
             out.printf(
                     Locale.ROOT,
-                    "trainer idle %.1f s of %.1f s (%.0f %%): it waited for thoughts, rewards, files or the server%n",
+                    "trainer idle %.1f s of %.1f s (%.0f %%), waiting for thoughts or rewards%n",
                     idle,
                     time,
                     100 * idle / time);

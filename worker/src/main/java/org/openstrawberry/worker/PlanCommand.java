@@ -12,6 +12,7 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import org.openstrawberry.activities.plan.GpuMemory;
 import org.openstrawberry.activities.plan.RunPlan;
 import org.openstrawberry.activities.policy.Probe;
 import org.openstrawberry.activities.run.Run;
@@ -80,7 +81,7 @@ final class PlanCommand implements Callable<Integer> {
     private static void print(PrintStream out, RunPlan plan, RunSpec spec) {
         line(out, "parameters", "%,d, of which %,d are trained", plan.parameters(), plan.trained());
         out.println();
-        out.println("memory for tensors, at most about");
+        out.println("memory, at most about");
         plan.memory().forEach((what, bytes) -> out.printf("  %-28s %10s%n", what, bytes(bytes)));
         out.printf("  %-28s %10s%n", "in all", bytes(plan.memoryInAll()));
         if (spec.model().device().equals("cpu")) {
@@ -91,12 +92,18 @@ final class PlanCommand implements Callable<Integer> {
                     bytes(plan.machine().memory()),
                     bytes(plan.machine().available()),
                     plan.machine().processors());
-            if (plan.memoryInAll() > plan.machine().available()) {
-                out.println("  NOT ENOUGH: lower sampling.wave-rows or optimizer.micro-batch-tokens, set"
-                        + " model.gradient-checkpointing, or train adapters (model.lora)");
-            }
         } else {
-            out.println("  on " + spec.model().device() + ", whose own memory counts");
+            line(
+                    out,
+                    spec.model().device(),
+                    "%s",
+                    plan.gpu()
+                            .map(gpu -> bytes(gpu.memory()) + ", of which " + bytes(gpu.available()) + " are available")
+                            .orElse("its memory is not known here, since nvidia-smi does not tell it"));
+        }
+        if (available(plan, spec).filter(most -> plan.memoryInAll() > most).isPresent()) {
+            out.println("  NOT ENOUGH: lower sampling.wave-rows or optimizer.micro-batch-tokens, set"
+                    + " model.gradient-checkpointing, or train adapters (model.lora)");
         }
         out.println();
         line(
@@ -142,6 +149,13 @@ final class PlanCommand implements Callable<Integer> {
                             .orElse("(up to " + spec.sampling().maxNewTokens()
                                     + " tokens that the policy writes, its end token included)"));
         });
+    }
+
+    /** On the device where the tensors lie. */
+    private static Optional<Long> available(RunPlan plan, RunSpec spec) {
+        return spec.model().device().equals("cpu")
+                ? Optional.of(plan.machine().available())
+                : plan.gpu().map(GpuMemory::available);
     }
 
     private static void marked(PrintStream out, String mark, String text) {

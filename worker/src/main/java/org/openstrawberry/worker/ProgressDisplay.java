@@ -133,6 +133,9 @@ abstract sealed class ProgressDisplay implements AutoCloseable {
 
     /** A bar for the warm-up, then one for the iterations, so that the time left is that of the stage. */
     private static final class Bar extends ProgressDisplay {
+        /** So many columns leave some for the bar itself in a terminal of 80. */
+        private static final int ROOM = 28;
+
         private final String run;
         private Optional<Stage> stage = Optional.empty();
         private Optional<Double> accuracy = Optional.empty();
@@ -156,6 +159,7 @@ abstract sealed class ProgressDisplay implements AutoCloseable {
 
         private ProgressBar bar(String name, int steps) {
             if (stage.filter(current -> current.name().equals(name)).isEmpty()) {
+                stage.ifPresent(over -> over.bar().stepTo(over.bar().getMax()));
                 end();
                 stage = Optional.of(new Stage(
                         name,
@@ -171,11 +175,24 @@ abstract sealed class ProgressDisplay implements AutoCloseable {
         @Override
         void row(IterationMetrics row) {
             accuracy = row.value("eval/accuracy").or(() -> accuracy);
-            String heldOut = row.value("eval/accuracy").isPresent()
-                    ? ""
-                    : accuracy.map(value -> String.format(Locale.ROOT, "  accuracy %.3f", value))
-                            .orElse("");
-            stage.ifPresent(current -> current.bar().setExtraMessage(words(row) + heldOut));
+            StringBuilder words = new StringBuilder();
+            append(words, "reward", "%.3f", row.value("objective/scores"));
+            append(words, "accuracy", "%.3f", accuracy);
+            append(words, "loss", "%.4f", row.value("loss"));
+            append(words, "kl", "%.3f", row.value("objective/kl"));
+            stage.filter(current -> current.name().equals(run)).ifPresent(current -> {
+                current.bar().stepTo(row.iteration());
+                current.bar().setExtraMessage(fitting(words.toString()));
+            });
+        }
+
+        /** As many figures as there is room for, none of them cut. */
+        private static String fitting(String words) {
+            int end = words.length();
+            while (end > ROOM + 2) {
+                end = words.lastIndexOf("  ", end - 1);
+            }
+            return words.substring(0, Math.max(end, 0));
         }
 
         /** On a line of its own: the bar goes on below it. */

@@ -102,7 +102,7 @@ class ReadyCommandsTest {
         assertThat(said.out())
                 .contains("learning-rate: 1.0E-4")
                 .contains("parameters: 106,432, of which 106,432 are trained")
-                .contains("memory for tensors")
+                .contains("memory, at most about")
                 .containsPattern("time: \\d.* in all: warm-up 0\\.0 s, an iteration \\d")
                 .containsPattern("\\| \\w in \\w+\\?\\R\\+ ");
     }

@@ -8,12 +8,18 @@ import org.openstrawberry.config.RunSpec;
 import org.openstrawberry.model.pretrained.ModelConfig;
 
 /**
- * The memory that tensors of a run take on its device, in bytes, by what they are. Weights and what belongs to them are
+ * The memory that a run takes, in bytes, by what it is; on a GPU all but the program lies on that. Weights and what belongs to them are
  * exact; the two caches are upper bounds by the longest prompt and the longest completion, since a batch is seldom full.
  */
 final class MemoryPlan {
     private static final int FLOAT32 = 4;
     private static final int BFLOAT16 = 2;
+
+    /** Java, its heap and PyTorch's libraries, as {@code benchmarks/plan-check} finds them. */
+    private static final long PROGRAM = 430L << 20;
+
+    /** Attention's scores that exist at a time; where there are more, none is kept for the gradient. */
+    private static final long SCORES = 64L << 20;
 
     /** Tokens whose logits are computed at a time. */
     private static final int LOGIT_ROWS = 1024;
@@ -32,6 +38,7 @@ final class MemoryPlan {
         boolean adapted = spec.model().lora().isPresent();
         long parameters = model.parameters();
         Map<String, Long> bytes = new LinkedHashMap<>();
+        bytes.put("program and libraries", PROGRAM);
         bytes.put("policy", FLOAT32 * (parameters + (adapted ? trained : 0)));
         bytes.put("policy prepared for writing", (1L + spec.sampling().ahead()) * width(spec) * parameters);
         bytes.put("reference", FLOAT32 * trained);
@@ -75,12 +82,14 @@ final class MemoryPlan {
         long tokens = Math.max(pair, Math.min(spec.optimizer().microBatchTokens(), pairs * pair));
         long heads = (long) model.headDim() * (2L * model.heads() + 2L * model.kvHeads());
         long mlp = (model.gated() ? 3L : 2L) * model.intermediateSize();
-        long layer = tokens * (4L * model.hiddenSize() + heads + mlp + (long) model.heads() * length);
+        long scores = tokens * model.heads() * length;
+        boolean keepsScores = FLOAT32 * scores <= SCORES;
+        long layer = tokens * (4L * model.hiddenSize() + heads + mlp) + (keepsScores ? scores : 0);
         long kept = spec.model().gradientCheckpointing()
                 ? layer + tokens * model.hiddenSize() * model.layers()
                 : layer * model.layers();
         long logits = 2L * Math.min(tokens, LOGIT_ROWS) * model.vocabSize();
-        return FLOAT32 * (kept + logits);
+        return FLOAT32 * (kept + logits) + (keepsScores ? 0 : SCORES);
     }
 
     private static int width(RunSpec spec) {

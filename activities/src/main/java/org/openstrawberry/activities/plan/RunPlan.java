@@ -24,6 +24,7 @@ import org.openstrawberry.model.pretrained.ModelConfig;
  * @param trained weights that are trained
  * @param memory bytes of tensors by what they are
  * @param machine what there is
+ * @param gpu the memory of model.device; empty for a processor, and where nobody knows
  * @param thoughts sequences an iteration
  * @param thoughtTokens tokens an iteration writes
  * @param trainedTokens tokens of its pairs, prompts included
@@ -37,6 +38,7 @@ public record RunPlan(
         long trained,
         Map<String, Long> memory,
         Machine machine,
+        Optional<GpuMemory> gpu,
         long thoughts,
         long thoughtTokens,
         long trainedTokens,
@@ -113,6 +115,7 @@ public record RunPlan(
                 trained,
                 MemoryPlan.of(spec, model, trained, longest),
                 Machine.here(directory),
+                GpuMemory.of(spec.model().device()),
                 thoughts,
                 thoughtTokens,
                 trainedTokens,
