@@ -136,7 +136,7 @@ final class InspectCommand implements Callable<Integer> {
             replayed.ifPresent(outcome -> line.put("replay", outcome));
             System.out.println(PairInspection.json(line));
         } else {
-            replayed.ifPresent(outcome -> PairInspection.print(System.out, outcome));
+            replayed.ifPresent(outcome -> inspection.print(System.out, outcome));
         }
         return replayed.map(outcome -> outcome.differences().isEmpty()).orElse(true) ? 0 : Main.FAILED;
     }

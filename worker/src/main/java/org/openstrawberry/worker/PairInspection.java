@@ -261,9 +261,10 @@ final class PairInspection {
         }
     }
 
-    static void print(PrintStream out, ThoughtReplay.Outcome outcome) {
+    void print(PrintStream out, ThoughtReplay.Outcome outcome) {
         out.println();
-        out.println("replayed   the wave of prompts " + outcome.prompts().get(0) + " to "
+        out.println("replayed   the " + (run.spec().sampling().tree().isPresent() ? "trees" : "wave") + " of prompts "
+                + outcome.prompts().get(0) + " to "
                 + outcome.prompts().get(outcome.prompts().size() - 1) + ": " + outcome.thoughts() + " thoughts, "
                 + outcome.tokens() + " tokens, by weights " + outcome.weightsSha256());
         outcome.differences().forEach(out::println);

@@ -62,7 +62,9 @@ class TreeRunTest {
                 "--replay");
         Said same = Said.by(replay);
         assertThat(same.err()).isEmpty();
-        assertThat(same.out()).contains("prompts 3 to 5").contains("the same, token by token");
+        assertThat(same.out())
+                .contains("replayed   the trees of prompts 3 to 5")
+                .contains("the same, token by token");
         assertThat(same.code()).isZero();
 
         Path wave = run.directory("run").resolve("iterations/000002/wave-01-0000.jsonl");
