@@ -12,8 +12,8 @@ import org.openstrawberry.model.transformer.Writing;
 import org.openstrawberry.model.transformer.WritingWeights;
 
 /**
- * Writes completions. Each prompt goes through the model once, its branches start from the same cached keys and values;
- * sequences that have ended leave the batch.
+ * Writes completions. Each prompt goes through the model once, its branches start from the same keys and values and share them
+ * where they are many; sequences that have ended leave the batch.
  *
  * <p>What comes out is a function of the arguments alone: a token's random number is a function of seed, iteration, prompt,
  * branch and position, and the composition of the batch at each token, on which rounding depends, is a function of the
