@@ -7,6 +7,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.yaml.snakeyaml.LoaderOptions;
@@ -22,6 +23,9 @@ import org.yaml.snakeyaml.resolver.Resolver;
 
 /** The defaults with the comment that stands behind each of them. Keys are dotted. */
 final class DescribedDefaults {
+    /** What a comment says to whoever reads the file itself. */
+    private static final Pattern POINTER = Pattern.compile("(^|[;:] )see block-defaults\\.yaml$");
+
     private final Setting.Block values;
     private final Map<String, String> comments = new HashMap<>();
 
@@ -84,8 +88,9 @@ final class DescribedDefaults {
             List<CommentLine> lines = new ArrayList<>(lines(entry.getKeyNode()));
             lines.addAll(lines(entry.getValueNode()));
             if (!lines.isEmpty()) {
-                comments.put(
-                        key, lines.stream().map(line -> line.getValue().strip()).collect(Collectors.joining(" ")));
+                String comment =
+                        lines.stream().map(line -> line.getValue().strip()).collect(Collectors.joining(" "));
+                comments.put(key, POINTER.matcher(comment).replaceFirst(""));
             }
             collect(key, entry.getValueNode());
         }

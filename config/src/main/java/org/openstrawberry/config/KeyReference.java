@@ -25,8 +25,8 @@ public final class KeyReference {
 
             Keys of a [run file](#run-files), of a [worker file](#worker-files) and of [`reward train`](#training-of-a-reward-model),
             with their types, ranges and defaults. A key without a default is marked *required*, in a block that is there. `null` switches
-            off or leaves it to the program. What stands under *live* may change by `./strawberry adjust` while the run lives. All run-file
-            keys work with `--set`. Those of a sweep file are in [Sweeps](sweeps.md#the-sweep-file).
+            off or leaves it to the program. What stands under *live* may change while the run lives, by `./strawberry adjust` or on the
+            live page. All run-file keys work with `--set`. Those of a sweep file are in [Sweeps](sweeps.md#the-sweep-file).
             """;
 
     private static final String CHANGEABLE = "| key | type | default | live | meaning |\n|---|---|---|---|---|\n";
@@ -171,7 +171,7 @@ public final class KeyReference {
 
     /** Without what the type says already. */
     private static String meaning(JsonNode value) {
-        String text = value.path("description").asText().replaceFirst("(^|[;:] )see block-defaults\\.yaml$", "");
+        String text = value.path("description").asText();
         String choices = StreamSupport.stream(value.path("enum").spliterator(), false)
                 .filter(choice -> !choice.isNull())
                 .map(JsonNode::asText)

@@ -15,17 +15,17 @@ import java.io.OutputStream;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.util.Optional;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.openstrawberry.config.InvalidInputException;
+import org.openstrawberry.worker.live.ListenAddress;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine.Option;
 
 /** Where Prometheus finds a process's metrics, ours, Java's and those of Temporal's SDK; nowhere unless an address is given. */
 final class MetricsEndpoint implements AutoCloseable {
-    private static final Pattern ADDRESS = Pattern.compile("(?:(?<host>[^:]+):)?(?<port>[0-9]{1,5})");
-    private static final String LOCAL = "127.0.0.1";
+    /** The usual one of exporters of OpenTelemetry and Java; only an example. */
+    private static final int EXAMPLE_PORT = 9464;
+
     private static final String PATH = "/metrics";
     private static final com.uber.m3.util.Duration REPORTS = com.uber.m3.util.Duration.ofSeconds(1);
 
@@ -48,7 +48,7 @@ final class MetricsEndpoint implements AutoCloseable {
         @Option(
                 names = "--metrics",
                 paramLabel = "[HOST:]PORT",
-                description = "Serves metrics for Prometheus at /metrics there; without a host only to this machine.")
+                description = "Serve metrics for Prometheus at /metrics there; without a host only to this machine.")
         private @Nullable String address;
 
         /** Refuses an address where it would have no effect. */
@@ -71,19 +71,13 @@ final class MetricsEndpoint implements AutoCloseable {
     }
 
     private static MetricsEndpoint serve(String address) {
-        Matcher parts = ADDRESS.matcher(address);
-        if (!parts.matches() || Integer.parseInt(parts.group("port")) > 65_535) {
-            throw new InvalidInputException(
-                    "--metrics: found \"" + address + "\", expected a port or HOST:PORT, such as 9464");
-        }
+        ListenAddress where = ListenAddress.parse("--metrics", address, EXAMPLE_PORT);
         PrometheusMeterRegistry meters = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
         Scope temporal = new RootScopeBuilder()
                 .reporter(new MicrometerClientStatsReporter(meters))
                 .reportEvery(REPORTS);
-        String host = Optional.ofNullable(parts.group("host")).orElse(LOCAL);
         try {
-            HttpServer server =
-                    HttpServer.create(new InetSocketAddress(host, Integer.parseInt(parts.group("port"))), 0);
+            HttpServer server = HttpServer.create(new InetSocketAddress(where.host(), where.port()), 0);
             server.createContext(PATH, exchange -> answer(exchange, meters));
             server.start();
             return new MetricsEndpoint(meters, Optional.of(temporal), Optional.of(server));

@@ -13,7 +13,7 @@ final class MlflowOptions {
             names = "--mlflow",
             paramLabel = "URL",
             description =
-                    "Logs settings and metrics to an MLflow server, such as http://localhost:5000; by default to that"
+                    "Log settings and metrics to an MLflow server, such as http://localhost:5000; by default to that"
                             + " of MLFLOW_TRACKING_URI, if any.")
     private @Nullable String url;
 

@@ -160,7 +160,7 @@ final class SteeringCommands {
     @Command(
             name = "adjust",
             mixinStandardHelpOptions = true,
-            description = "Change settings from the next iteration on, such as dpo.beta=0.2.")
+            description = "Change settings, such as dpo.beta=0.2, from the next iteration on.")
     static final class Adjust extends RunCommand {
         @Parameters(index = "1..*", arity = "1..*", paramLabel = "path=value", description = "The changes.")
         private List<String> changes = List.of();

@@ -14,7 +14,7 @@ final class TraceOptions {
             names = "--otlp",
             paramLabel = "URL",
             description =
-                    "Sends traces to an OpenTelemetry collector, such as http://localhost:4318; by default to that of"
+                    "Send traces to an OpenTelemetry collector, such as http://localhost:4318; by default to that of"
                             + " OTEL_EXPORTER_OTLP_ENDPOINT, if any.")
     private @Nullable String url;
 

@@ -13,7 +13,7 @@ import org.openstrawberry.config.InvalidInputException;
  * @param host a name or an address; IPv6 without brackets
  * @param port 0 for any that is free
  */
-record ListenAddress(String host, int port) {
+public record ListenAddress(String host, int port) {
     private static final String LOCAL = "127.0.0.1";
     private static final Pattern ADDRESS =
             Pattern.compile("(?:(?:\\[(?<v6>[^\\]]+)]|(?<host>[^:\\[\\]]+)):)?(?<port>[0-9]{1,5})");
@@ -30,7 +30,7 @@ record ListenAddress(String host, int port) {
      * @param text empty for the default
      * @throws InvalidInputException if it is neither, or no such host is known
      */
-    static ListenAddress parse(String option, String text, int defaultPort) {
+    public static ListenAddress parse(String option, String text, int defaultPort) {
         if (text.isEmpty()) {
             return new ListenAddress(LOCAL, defaultPort);
         }

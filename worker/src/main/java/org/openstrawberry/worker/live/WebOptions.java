@@ -24,7 +24,7 @@ public final class WebOptions {
             arity = "0..1",
             paramLabel = "[HOST:]PORT",
             preprocessor = Address.class,
-            description = "Serves a live page, by default at port " + DEFAULT_PORT
+            description = "Serve a live page, by default at port " + DEFAULT_PORT
                     + "; without a host only to this machine, with another one to whoever has its token.")
     private @Nullable String address;
 

@@ -89,9 +89,9 @@ const StrawberryTree = (() => {
       const below = node.children.length + (node.left || 0);
       return [
         node === root ? 'prompt' : 'step ' + oneLine(node.text),
-        words(node.value) + (node.value === null || node.value === undefined ? '' : ' value'), counted(node.visits, 'visit'),
+        (node.value === null || node.value === undefined ? '' : 'value ') + words(node.value), counted(node.visits, 'visit'),
         ...(node.pairs || []).map(pair => (pair.chosen ? 'preferred' : 'not preferred') + ' in pair ' + pair.pair),
-        below ? counted(below, 'step') + ' behind it' : node.ended ? 'the thought ends here' : 'nothing was drawn behind it',
+        below ? counted(below, 'next step') : node.ended ? 'the thought ends here' : 'nothing was drawn after it',
       ].join(', ');
     }
 
