@@ -64,13 +64,13 @@ class SweepTest {
         for (String moment : List.of(
                 "trials/00/checkpoints/000000",
                 "trials/01/iterations/000001/step.json",
-                best + "/iterations/000004/thoughts-00.jsonl")) {
+                best + "/iterations/000003/thoughts-00.jsonl")) {
             Process process = sweep("killed");
             awaitOrEnd(process, run.directory("killed").resolve(moment));
             TestProcesses.kill(process);
         }
         Process interrupted = sweep("killed");
-        awaitOrEnd(interrupted, run.directory("killed").resolve(best + "/iterations/000005/prompts.jsonl"));
+        awaitOrEnd(interrupted, run.directory("killed").resolve(best + "/iterations/000004/prompts.jsonl"));
         TestProcesses.signal(interrupted, "INT");
         assertThat(interrupted.waitFor()).isEqualTo(Main.INTERRUPTED);
         assertThat(sweep("killed").waitFor()).isZero();
