@@ -58,7 +58,7 @@ final class StartCommand implements Callable<Integer> {
         Sinks.One<Boolean> left = Sinks.one();
         RunWatch.onInterrupt(() -> left.tryEmitValue(true));
         Mono<Boolean> detached = left.asMono();
-        Optional<RunResult> result = RunWatch.until(handle, run.spec().name(), detached);
+        Optional<RunResult> result = RunWatch.until(handle, run.spec(), detached);
         if (result.isEmpty()) {
             System.out.println("The run goes on; ./strawberry watch " + id + " shows it again.");
             return Main.INTERRUPTED;

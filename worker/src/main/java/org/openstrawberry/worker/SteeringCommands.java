@@ -15,6 +15,7 @@ import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import org.openstrawberry.config.Adjustment;
 import org.openstrawberry.config.InvalidInputException;
+import org.openstrawberry.config.RunSpec;
 import org.openstrawberry.worker.live.RunSource;
 import org.openstrawberry.worker.live.RunSource.Shown;
 import org.openstrawberry.worker.live.Served;
@@ -42,11 +43,11 @@ final class SteeringCommands {
 
         @Override
         int run(RunHandle run) {
-            String name = run.spec().name();
+            RunSpec spec = run.spec();
             Sinks.One<Boolean> left = Sinks.one();
             RunWatch.onInterrupt(() -> left.tryEmitValue(true));
             try (Served page = web.open(() -> new RunSource.One(new Shown(id(), run, Path.of(run.directory()))))) {
-                Optional<RunResult> result = RunWatch.until(run, name, left.asMono());
+                Optional<RunResult> result = RunWatch.until(run, spec, left.asMono());
                 result.ifPresent(
                         r -> System.out.println("Done after " + r.iteration() + " iterations: " + r.reason() + "."));
                 return result.isPresent() ? 0 : Main.INTERRUPTED;

@@ -140,7 +140,7 @@ final class TrainCommand implements Callable<Integer> {
             asked.tryEmitValue(true);
         });
         Mono<?> left = page ? pausedByInterrupt(handle, asked.asMono()) : RunWatch.paused(handle);
-        Optional<RunResult> result = RunWatch.until(handle, run.spec().name(), left);
+        Optional<RunResult> result = RunWatch.until(handle, run.spec(), left);
         if (result.isEmpty() && interrupted.getCount() > 0) {
             System.err.println(unhealthy(run));
             tellOfReport(run.directory(), RunReports.write(run.directory()));
