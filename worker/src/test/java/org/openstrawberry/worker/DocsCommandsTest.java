@@ -36,6 +36,7 @@ class DocsCommandsTest {
             new Left("fork my-run .*", "a server"),
             new Left("train( #.*)?", "a minute; KillTest trains the shipped run"),
             new Left("train --run-dir runs/seed-1 .*", "a minute"),
+            new Left("train --web( .*)?", "a minute; LivePageTest"),
             new Left("(train|reward train) config/runs/.*", "minutes; RewardModelRunTest, TreeRunTest"),
             new Left("(inspect|ask) runs/arithmetic-chain .*", "that run; TreeRunTest"),
             new Left("sweep .*", "minutes; SweepTest"),
