@@ -103,11 +103,13 @@ final class PageRun implements AutoCloseable {
     @Override
     public void close() throws Exception {
         try {
-            if (!code.isDone()) {
+            try {
                 press("stop", "{}");
-                code();
+            } catch (IOException e) {
+                // The page is gone, so the command is ending already.
             }
-        } catch (IOException | TimeoutException e) {
+            code();
+        } catch (TimeoutException e) {
             throw new IllegalStateException("the run did not stop: " + printed(), e);
         } finally {
             System.setOut(out);
