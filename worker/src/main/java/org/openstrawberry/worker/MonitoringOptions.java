@@ -29,10 +29,18 @@ final class MonitoringOptions {
     Opened open() {
         MetricsEndpoint endpoint = metrics.open();
         try {
-            TraceOptions.Traces traced = traces.open();
-            return new Opened(endpoint, traced, mlflow.open());
+            return open(endpoint, traces.open());
         } catch (RuntimeException e) {
             endpoint.close();
+            throw e;
+        }
+    }
+
+    private Opened open(MetricsEndpoint endpoint, TraceOptions.Traces traced) {
+        try {
+            return new Opened(endpoint, traced, mlflow.open());
+        } catch (RuntimeException e) {
+            traced.close();
             throw e;
         }
     }

@@ -16,8 +16,7 @@ import org.openstrawberry.activities.lines.PairLine;
 import org.openstrawberry.activities.lines.PromptLine;
 import org.openstrawberry.activities.lines.ScoreLine;
 import org.openstrawberry.activities.lines.ThoughtLine;
-import org.openstrawberry.activities.policy.StepFile;
-import org.openstrawberry.activities.policy.TokenLogProbs;
+import org.openstrawberry.activities.policy.StepTokens;
 import org.openstrawberry.activities.policy.WeightsOrigin;
 import org.openstrawberry.activities.run.Run;
 import org.openstrawberry.activities.runtime.Tensors;
@@ -126,7 +125,7 @@ final class PairInspection {
         }
         Path file = run.store().resolve(RunLayout.pairs(iteration));
         List<PairLine> all = Files.exists(file) ? Json.readLines(file, PairLine.class) : List.of();
-        List<TokenLogProbs> found = stepTokens();
+        StepTokens found = StepTokens.of(run.directory(), iteration, all.size());
         List<PairLine> pairs = new ArrayList<>();
         List<Thought> thoughts = new ArrayList<>();
         for (int i = 0; i < all.size(); i++) {
@@ -137,18 +136,16 @@ final class PairInspection {
             pairs.add(line);
             if (pair.isEmpty() || pair.get() == line.pair()) {
                 String number = " in pair " + line.pair();
-                Optional<TokenLogProbs> tokens =
-                        found.size() == all.size() ? Optional.of(found.get(i)) : Optional.empty();
                 thoughts.add(thought(
                         line.chosenBranch(),
                         Optional.of("chosen" + number),
                         Optional.of(line.chosenRank()),
-                        tokens.map(both -> new Found(both.policyChosen(), both.referenceChosen()))));
+                        found.chosen(i)));
                 thoughts.add(thought(
                         line.rejectedBranch(),
                         Optional.of("rejected" + number),
                         Optional.of(line.rejectedRank()),
-                        tokens.map(both -> new Found(both.policyRejected(), both.referenceRejected()))));
+                        found.rejected(i)));
             }
         }
         if (thoughts.isEmpty()) {
@@ -161,16 +158,8 @@ final class PairInspection {
         return thoughts;
     }
 
-    /** What a step found of one side of a pair. */
-    private record Found(double[] policy, double[] reference) {}
-
-    /** What the step found of each pair; nothing where it was not taken, or by an earlier version. */
-    private List<TokenLogProbs> stepTokens() {
-        Path file = run.store().resolve(RunLayout.step(iteration));
-        return Files.exists(file) ? Json.read(file, StepFile.class).tokens().orElse(List.of()) : List.of();
-    }
-
-    private Thought thought(int branch, Optional<String> role, Optional<Integer> rank, Optional<Found> found) {
+    private Thought thought(
+            int branch, Optional<String> role, Optional<Integer> rank, Optional<StepTokens.Side> found) {
         ThoughtLine written = find(ThoughtLine.class, branch)
                 .orElseThrow(() -> new InvalidInputException("--branch: found " + branch + ", which prompt "
                         + prompt.prompt() + " of iteration " + iteration + " does not have"));
@@ -186,7 +175,10 @@ final class PairInspection {
                 score.flatMap(ScoreLine::parts),
                 score.flatMap(ScoreLine::error),
                 new TokenByToken(
-                        written.ids(), written.logprobs(), found.map(Found::policy), found.map(Found::reference)));
+                        written.ids(),
+                        written.logprobs(),
+                        found.map(StepTokens.Side::policy),
+                        found.map(StepTokens.Side::reference)));
     }
 
     private <T> Optional<T> find(Class<T> type, int branch) {

@@ -2,12 +2,18 @@ package org.openstrawberry.worker;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.micrometer.core.instrument.Meter;
+import io.micrometer.core.instrument.config.MeterFilter;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.micrometer.observation.Observation;
+import io.micrometer.observation.ObservationHandler;
 import io.micrometer.observation.ObservationRegistry;
 import io.temporal.activity.ActivityInterface;
 import io.temporal.testing.TestActivityEnvironment;
 import io.temporal.testing.TestEnvironmentOptions;
 import io.temporal.worker.WorkerFactoryOptions;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
@@ -42,6 +48,66 @@ class StepInterceptorTest {
             } finally {
                 environment.close();
             }
+        }
+    }
+
+    @Test
+    void aTracerAndMetersThatThrowFailNoStepThatIsDone() {
+        SimpleMeterRegistry broken = new SimpleMeterRegistry();
+        broken.config().meterFilter(new MeterFilter() {
+            @Override
+            public Meter.Id map(Meter.Id id) {
+                throw new IllegalStateException("no meters today");
+            }
+        });
+        for (String moment : List.of("start", "stop")) {
+            List<String> told = new CopyOnWriteArrayList<>();
+            ObservationRegistry spans = ObservationRegistry.create();
+            spans.observationConfig().observationHandler(new Failing(moment, told));
+            try (RunMeters meters = new RunMeters(broken);
+                    StepInterceptor interceptor = new StepInterceptor(meters, spans)) {
+                TestActivityEnvironment environment =
+                        TestActivityEnvironment.newInstance(TestEnvironmentOptions.newBuilder()
+                                .setWorkerFactoryOptions(WorkerFactoryOptions.newBuilder()
+                                        .setWorkerInterceptors(interceptor)
+                                        .build())
+                                .build());
+                try {
+                    environment.registerActivitiesImplementations(new Slow(new CountDownLatch(0)));
+
+                    assertThat(environment.newActivityStub(Saving.class).save())
+                            .as(moment)
+                            .isTrue();
+                } finally {
+                    environment.close();
+                }
+            }
+            assertThat(told).contains(moment);
+        }
+    }
+
+    /** A tracer that can't do one of the two. */
+    private record Failing(String moment, List<String> told) implements ObservationHandler<Observation.Context> {
+        @Override
+        public void onStart(Observation.Context context) {
+            failed("start");
+        }
+
+        @Override
+        public void onStop(Observation.Context context) {
+            failed("stop");
+        }
+
+        private void failed(String now) {
+            told.add(now);
+            if (now.equals(moment)) {
+                throw new IllegalStateException("no spans today");
+            }
+        }
+
+        @Override
+        public boolean supportsContext(Observation.Context context) {
+            return true;
         }
     }
 

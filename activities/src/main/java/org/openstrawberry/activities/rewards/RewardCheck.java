@@ -33,16 +33,16 @@ public final class RewardCheck {
     private static final Duration PATIENCE = Duration.ofSeconds(10);
 
     private final Function<String, @Nullable String> environment;
-    private final boolean services;
+    private final boolean thorough;
 
-    /** @param services whether services are asked too */
-    public RewardCheck(boolean services) {
-        this(System::getenv, services);
+    /** @param thorough whether services are asked and classes take their settings too, as for somebody who uses neither next */
+    public RewardCheck(boolean thorough) {
+        this(System::getenv, thorough);
     }
 
-    RewardCheck(Function<String, @Nullable String> environment, boolean services) {
+    RewardCheck(Function<String, @Nullable String> environment, boolean thorough) {
         this.environment = environment;
-        this.services = services;
+        this.thorough = thorough;
     }
 
     /**
@@ -103,7 +103,7 @@ public final class RewardCheck {
     private void checkService(String key, String url, Map<String, String> headers) {
         Secrets secrets = new Secrets(environment);
         headers.forEach((name, value) -> secrets.resolved(key + ".headers." + name, value));
-        if (!services) {
+        if (!thorough) {
             return;
         }
         try {
@@ -127,8 +127,13 @@ public final class RewardCheck {
         }
     }
 
-    private static void checkClass(String key, JavaSpec spec) {
-        Rewards.provided(key + ".java", spec).close();
+    /** Making a reward may load a model; whoever makes it next need not wait for two. */
+    private void checkClass(String key, JavaSpec spec) {
+        if (thorough) {
+            Rewards.provided(key + ".java", spec).close();
+        } else {
+            Rewards.provider(key + ".java", spec);
+        }
     }
 
     private static void checkModel(String key, ClassifierSpec spec) {

@@ -111,10 +111,15 @@ public final class Rewards implements Function<RewardSpec, Scorer>, AutoCloseabl
 
     /** @param key of the setting, for errors */
     static Reward provided(String key, JavaSpec spec) {
+        return created(key, provider(key, spec), spec);
+    }
+
+    /** @param key of the setting, for errors */
+    static RewardProvider provider(String key, JavaSpec spec) {
         List<String> names = new ArrayList<>();
         for (RewardProvider provider : ServiceLoader.load(RewardProvider.class)) {
             if (provider.name().equals(spec.name())) {
-                return created(key, provider, spec);
+                return provider;
             }
             names.add(provider.name());
         }

@@ -12,10 +12,12 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
@@ -62,11 +64,17 @@ public final class RunMeters implements RunListener, AutoCloseable {
     private final MeterRegistry meters;
     private final Clock clock;
     private final Map<String, Shown> runs = new ConcurrentHashMap<>();
+
+    /** Those that stand already, by run. Guarded by this. */
+    private final Map<String, Set<Named>> gauges = new HashMap<>();
+
     private final ScheduledExecutorService tidying = Executors.newSingleThreadScheduledExecutor(work -> {
         Thread thread = new Thread(work, "run-meters");
         thread.setDaemon(true);
         return thread;
     });
+
+    private record Named(String name, Tags tags) {}
 
     /**
      * What is known of a run.
@@ -125,15 +133,17 @@ public final class RunMeters implements RunListener, AutoCloseable {
         runs.compute(run.id(), (id, known) -> of(run, known).running(clock.instant()));
         for (State state : State.values()) {
             gauge(
+                    run,
                     "run.state",
                     "1 for the state that the run is in.",
-                    Tags.of(RUN, run.id(), "state", state.name().toLowerCase(Locale.ROOT)),
+                    Tags.of("state", state.name().toLowerCase(Locale.ROOT)),
                     () -> is(runs.get(run.id()), state));
         }
         gauge(
+                run,
                 "last.iteration.timestamp.seconds",
                 "When the run's last iteration was recorded, or the run taken up, in Unix time.",
-                Tags.of(RUN, run.id()),
+                Tags.empty(),
                 () -> seconds(runs.get(run.id())));
     }
 
@@ -166,14 +176,14 @@ public final class RunMeters implements RunListener, AutoCloseable {
     }
 
     private void gauge(RunRef run, String name) {
-        gauge(name.replace('/', '.'), "", Tags.of(RUN, run.id()), () -> value(runs.get(run.id()), name));
+        gauge(run, name.replace('/', '.'), "", Tags.empty(), () -> value(runs.get(run.id()), name));
     }
 
-    private void gauge(String name, String description, Tags tags, Supplier<Number> value) {
-        if (meters.find(PREFIX + name).tags(tags).gauge() == null) {
+    private synchronized void gauge(RunRef run, String name, String description, Tags tags, Supplier<Number> value) {
+        if (gauges.computeIfAbsent(run.id(), id -> new HashSet<>()).add(new Named(name, tags))) {
             Gauge.builder(PREFIX + name, value)
                     .description(description)
-                    .tags(tags)
+                    .tags(tags.and(RUN, run.id()))
                     .register(meters);
         }
     }
@@ -277,7 +287,9 @@ public final class RunMeters implements RunListener, AutoCloseable {
         return run.directory().map(directory -> directory.resolve(file));
     }
 
-    private void forget(String run, Predicate<Meter> which) {
+    /** @param which all of its gauges at least */
+    private synchronized void forget(String run, Predicate<Meter> which) {
+        gauges.remove(run);
         meters.getMeters().stream()
                 .filter(meter -> run.equals(meter.getId().getTag(RUN)))
                 .filter(which)

@@ -122,7 +122,16 @@ public final class StepInterceptor extends WorkerInterceptorBase implements Auto
                 return output;
             } finally {
                 beating.cancel(false);
-                meters.step(run, directory, step, role(taskQueue), attempt, !done, System.nanoTime() - start);
+                measured(directory, done, System.nanoTime() - start);
+            }
+        }
+
+        /** A step that is done stays done, whatever its meters throw. */
+        private void measured(Optional<Path> directory, boolean done, long nanos) {
+            try {
+                meters.step(run, directory, step, role(taskQueue), attempt, !done, nanos);
+            } catch (RuntimeException e) {
+                log.warn("step {} is not measured", step, e);
             }
         }
 

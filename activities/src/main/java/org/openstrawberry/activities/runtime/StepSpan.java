@@ -7,15 +7,18 @@ import java.util.Optional;
 import org.openstrawberry.workflows.IterationMetrics;
 import org.openstrawberry.workflows.steps.RewardActivities.ScoreRequest;
 import org.openstrawberry.workflows.steps.ThoughtActivities.ThoughtRequest;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import org.slf4j.MDC;
 import reactor.util.context.Context;
 import reactor.util.context.ContextView;
 
 /**
  * A step under way as a span of its iteration's trace, held by the step's thread. Streams change threads: what a step waits for
- * takes it along in Reactor's context, by {@link #carried}.
+ * takes it along in Reactor's context, by {@link #carried}. What a tracer throws is logged: who looks on never fails a step.
  */
 public final class StepSpan implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(StepSpan.class);
     private static final ThreadLocal<Observation> CURRENT = ThreadLocal.withInitial(() -> Observation.NOOP);
     private static final Object KEY = StepSpan.class;
     private static final String RUN = "strawberry.run";
@@ -79,6 +82,22 @@ public final class StepSpan implements AutoCloseable {
         }
         Optional<IterationTrace> trace = LogContext.iteration(origin.step(), arguments)
                 .map(iteration -> IterationTrace.of(origin.run(), origin.execution(), iteration));
+        Observation span = Observation.NOOP;
+        try {
+            span = begun(spans, origin, trace, arguments);
+            CURRENT.set(span);
+            if (origin.step().equals(RECORD)) {
+                trace.ifPresent(known -> iteration(spans, origin.run(), known, arguments));
+            }
+        } catch (RuntimeException e) {
+            log.warn("step {} is not traced", origin.step(), e);
+        }
+        trace.ifPresent(known -> MDC.put("trace", known.traceId()));
+        return new StepSpan(span);
+    }
+
+    private static Observation begun(
+            ObservationRegistry spans, Origin origin, Optional<IterationTrace> trace, Object[] arguments) {
         Observation span = Observation.createNotStarted("strawberry.step", () -> new StepContext(trace), spans)
                 .contextualName(origin.step())
                 .highCardinalityKeyValue(RUN, origin.run())
@@ -87,13 +106,7 @@ public final class StepSpan implements AutoCloseable {
                 .highCardinalityKeyValue("strawberry.attempt", Integer.toString(origin.attempt()));
         trace.ifPresent(known -> span.highCardinalityKeyValue(ITERATION, Integer.toString(known.iteration())));
         shard(arguments).ifPresent(shard -> span.highCardinalityKeyValue("strawberry.shard", Integer.toString(shard)));
-        span.start();
-        CURRENT.set(span);
-        trace.ifPresent(known -> MDC.put("trace", known.traceId()));
-        if (origin.step().equals(RECORD)) {
-            trace.ifPresent(known -> iteration(spans, origin.run(), known, arguments));
-        }
-        return new StepSpan(span);
+        return span.start();
     }
 
     private static Optional<Integer> shard(Object[] arguments) {
@@ -128,7 +141,7 @@ public final class StepSpan implements AutoCloseable {
     /** The step has failed; it is told what of. */
     void failed(Throwable error) {
         failed = true;
-        span.error(error);
+        safely(() -> span.error(error));
     }
 
     /** For a stream's {@code contextWrite}: the step of this thread, which waits for it. */
@@ -145,7 +158,15 @@ public final class StepSpan implements AutoCloseable {
     @Override
     public void close() {
         CURRENT.remove();
-        span.lowCardinalityKeyValue("strawberry.outcome", failed ? "failed" : "done");
-        span.stop();
+        safely(() -> span.lowCardinalityKeyValue("strawberry.outcome", failed ? "failed" : "done")
+                .stop());
+    }
+
+    private static void safely(Runnable telling) {
+        try {
+            telling.run();
+        } catch (RuntimeException e) {
+            log.warn("a step's span is not told", e);
+        }
     }
 }

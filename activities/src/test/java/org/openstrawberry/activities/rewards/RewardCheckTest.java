@@ -85,6 +85,16 @@ class RewardCheckTest {
     }
 
     @Test
+    void aClassIsMadeWhereThatIsAskedForAndElseOnlyLookedFor() {
+        Map<String, ?> bad = Map.of("java", Map.of("name", "vowels", "settings", Map.of("each", "one")));
+        refused(bad, "reward.java.settings: ");
+        RewardCheck brief = new RewardCheck(name -> null, false);
+        assertThatCode(() -> brief.check("reward", RewardsTest.spec(bad))).doesNotThrowAnyException();
+        assertThatThrownBy(() -> brief.check("reward", RewardsTest.spec(Map.of("java", Map.of("name", "consonants")))))
+                .hasMessageStartingWith("reward.java.name: found \"consonants\"");
+    }
+
+    @Test
     void partsOfASumAndAJudgeOfEvaluationsAreNamedByTheirPlace() {
         Map<String, ?> sum = Map.of(
                 "sum", Map.of("parts", Map.of("style", Map.of("java", Map.of("name", "consonants"), "weight", 0.5))));

@@ -124,6 +124,21 @@ class RunMetersTest {
 
         meters.recorded(run, row(3, 5));
         assertThat(gauge("strawberry.iteration", "a")).isEqualTo(3);
+        assertThat(gauge("strawberry.run.state", "a", "state", "running")).isEqualTo(1);
+    }
+
+    @Test
+    void aRunThatComesBackAfterItIsGoneIsShownAgain() {
+        meters.recorded(run, row(1, 5));
+        meters.finished(run);
+        clock.pass(RunMeters.AFTER_END.plusSeconds(1));
+        meters.tidy();
+        assertThat(registry.getMeters()).isEmpty();
+
+        meters.recorded(run, row(2, 5));
+        assertThat(gauge("strawberry.iteration", "a")).isEqualTo(2);
+        assertThat(gauge("strawberry.loss", "a")).isEqualTo(0.5);
+        assertThat(gauge("strawberry.run.state", "a", "state", "running")).isEqualTo(1);
     }
 
     @Test

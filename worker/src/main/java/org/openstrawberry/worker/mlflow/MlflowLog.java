@@ -5,8 +5,10 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Consumer;
 import org.openstrawberry.activities.runtime.RunListener;
 import org.openstrawberry.workflows.IterationMetrics;
@@ -23,32 +25,40 @@ public final class MlflowLog implements RunListener, AutoCloseable {
     private static final Duration FIRST_PAUSE = Duration.ofSeconds(1);
     private static final Duration LONGEST_PAUSE = Duration.ofMinutes(1);
     private static final Duration AT_THE_END = Duration.ofSeconds(30);
+    private static final int TRIES_AT_THE_END = 2;
 
     private final MlflowAddress address;
     private final MlflowServer server;
     private final Consumer<String> warnings;
     private final Duration firstPause;
+    private final Duration atTheEnd;
     private final Map<String, MlflowRun> runs = new HashMap<>();
     private final Thread thread;
 
     /** Runs with news, in the order of their coming, each with whether it has failed. Guarded by this. */
     private final Map<RunRef, Boolean> news = new LinkedHashMap<>();
 
+    /** Runs whose last try failed, each with what of: one may be refused while the others are logged. Guarded by this. */
+    private final Map<RunRef, String> failing = new LinkedHashMap<>();
+
+    /** At the end, how often each run was tried in vain. Guarded by this. */
+    private final Map<RunRef, Integer> lastTries = new HashMap<>();
+
     private boolean busy;
     private boolean closing;
-    private boolean down;
-    private String reason = "";
 
-    /** @param warnings told in words, once, that the server can't be reached */
+    /** @param warnings told in words, once for each reason, that a run can't be logged */
     public MlflowLog(MlflowAddress address, Consumer<String> warnings) {
-        this(address, warnings, FIRST_PAUSE);
+        this(address, warnings, FIRST_PAUSE, AT_THE_END);
     }
 
-    MlflowLog(MlflowAddress address, Consumer<String> warnings, Duration firstPause) {
+    /** @param atTheEnd how long {@link #close} waits at most */
+    MlflowLog(MlflowAddress address, Consumer<String> warnings, Duration firstPause, Duration atTheEnd) {
         this.address = address;
         this.server = new MlflowServer(address);
         this.warnings = warnings;
         this.firstPause = firstPause;
+        this.atTheEnd = atTheEnd;
         thread = new Thread(this::work, "mlflow");
         thread.setDaemon(true);
         thread.start();
@@ -99,14 +109,23 @@ public final class MlflowLog implements RunListener, AutoCloseable {
     }
 
     private synchronized Map.Entry<RunRef, Boolean> next() throws InterruptedException {
-        while (news.isEmpty()) {
+        Optional<RunRef> first = toTry();
+        while (first.isEmpty()) {
             wait();
+            first = toTry();
         }
-        RunRef run = news.keySet().iterator().next();
+        RunRef run = first.get();
         boolean failed = news.getOrDefault(run, false);
         news.remove(run);
         busy = true;
         return Map.entry(run, failed);
+    }
+
+    /** The first run with news; at the end, of those that are not given up. */
+    private synchronized Optional<RunRef> toTry() {
+        return news.keySet().stream()
+                .filter(run -> !closing || lastTries.getOrDefault(run, 0) < TRIES_AT_THE_END)
+                .findFirst();
     }
 
     private Optional<Exception> sent(RunRef run, boolean failed) throws InterruptedException {
@@ -125,16 +144,20 @@ public final class MlflowLog implements RunListener, AutoCloseable {
         busy = false;
         if (failure.isPresent()) {
             news.putIfAbsent(run, failed);
-            reason = words(failure.get());
-            if (!down) {
+            if (closing) {
+                lastTries.merge(run, 1, Integer::sum);
+            }
+            String reason = words(failure.get());
+            // A server that is down fails all runs in the same way.
+            if (!failing.containsKey(run) && !failing.containsValue(reason)) {
                 warnings.accept("MLflow at " + address + " can't be logged to (" + reason
                         + "). The run goes on; what is missing is sent once it answers.");
-                log.warn("MLflow at {} can't be logged to", address, failure.get());
+                log.warn("MLflow at {} can't be logged to, first by {}", address, run.id(), failure.get());
             }
-        } else if (down) {
-            log.info("MLflow at {} answers again", address);
+            failing.put(run, reason);
+        } else if (failing.remove(run) != null) {
+            log.info("MLflow at {} takes {} again", address, run.id());
         }
-        down = failure.isPresent();
         notifyAll();
     }
 
@@ -144,45 +167,49 @@ public final class MlflowLog implements RunListener, AutoCloseable {
                 : e.getMessage().lines().findFirst().orElse("");
     }
 
-    /** Between tries; ends at once when this is closed, for a last one. */
+    /** Between tries; ends at once when this is closed, for the last ones. */
     private synchronized void waitFor(Duration pause) throws InterruptedException {
         long end = System.nanoTime() + pause.toNanos();
         for (long left = pause.toMillis(); left > 0 && !closing; left = (end - System.nanoTime()) / 1_000_000) {
             wait(left);
         }
-        if (closing) {
-            wait(firstPause.toMillis());
-        }
     }
 
-    /** Sends what is left, for half a minute at most, and says what is missing then. A server that is down is tried once more. */
+    /**
+     * Sends what is left, for half a minute at most, and says what is missing then. A run that could not be logged before is
+     * tried once more.
+     */
     @Override
     public void close() {
-        if (!flushed()) {
-            warnings.accept("MLflow at " + address + " lacks the last iterations (" + reason
-                    + "); the same command sends them.");
-        }
+        Optional<String> missing = flushed();
+        missing.ifPresent(reason -> warnings.accept(
+                "MLflow at " + address + " lacks the last iterations (" + reason + "); the same command sends them."));
         thread.interrupt();
     }
 
-    private synchronized boolean flushed() {
+    /** Why not all is sent; empty where it is. */
+    private synchronized Optional<String> flushed() {
         closing = true;
+        failing.keySet().forEach(run -> lastTries.put(run, TRIES_AT_THE_END - 1));
         notifyAll();
-        long end = System.nanoTime() + AT_THE_END.toNanos();
-        int tries = down ? 1 : 0;
+        long end = System.nanoTime() + atTheEnd.toNanos();
         try {
-            while (!news.isEmpty() || busy) {
+            while (busy || toTry().isPresent()) {
                 long left = (end - System.nanoTime()) / 1_000_000;
-                // One that is down is not waited for.
-                if (left <= 0 || (down && !busy && tries++ > 1)) {
-                    return false;
+                if (left <= 0) {
+                    return Optional.of(why());
                 }
                 wait(left);
             }
-            return true;
+            return news.isEmpty() ? Optional.empty() : Optional.of(why());
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            return false;
+            return Optional.of(why());
         }
+    }
+
+    private synchronized String why() {
+        Set<String> reasons = new LinkedHashSet<>(failing.values());
+        return reasons.isEmpty() ? "it does not answer in time" : String.join("; ", reasons);
     }
 }

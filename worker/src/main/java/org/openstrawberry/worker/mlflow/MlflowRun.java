@@ -40,7 +40,8 @@ final class MlflowRun {
 
     private static final Logger log = LoggerFactory.getLogger(MlflowRun.class);
     private static final String NOTE = "mlflow.note.content";
-    private static final int ROWS = 10;
+    /** Of one request, as for parameters: https://mlflow.org/docs/latest/rest-api.html#request-limits. */
+    private static final int METRICS = 1_000;
     /** Many rows, of some kilobytes each. */
     private static final int READ_BYTES = 1 << 20;
 
@@ -176,26 +177,42 @@ final class MlflowRun {
         return text.length() <= most ? text : text.substring(0, most - 1) + "…";
     }
 
-    /** Sends the rows behind the last logged one, some at a time, each time with how far that is. */
+    /** Sends the rows behind the last logged one, as many at a time as a request holds, each time with how far that is. */
     private boolean rows(MlflowServer server, Known run, int logged) throws IOException, InterruptedException {
         boolean news = false;
         for (Optional<Part> part = next(); part.isPresent(); part = next()) {
-            List<JsonNode> rows = part.get().rows().stream()
-                    .filter(row -> row.path("iteration").asInt() > logged)
-                    .toList();
-            for (int from = 0; from < rows.size(); from += ROWS) {
-                List<JsonNode> some = rows.subList(from, Math.min(rows.size(), from + ROWS));
-                List<Metric> metrics = new ArrayList<>();
-                for (JsonNode row : some) {
-                    metrics.addAll(metrics(row));
+            List<Metric> batch = new ArrayList<>();
+            int last = logged;
+            for (JsonNode row : part.get().rows()) {
+                int iteration = row.path("iteration").asInt();
+                if (iteration <= logged) {
+                    continue;
                 }
-                int last = some.get(some.size() - 1).path("iteration").asInt();
-                server.log(run.id(), metrics, Map.of(), Map.of(LOGGED, Integer.toString(last)));
+                List<Metric> metrics = metrics(row);
+                if (!batch.isEmpty() && batch.size() + metrics.size() > METRICS) {
+                    send(server, run, batch, last);
+                    batch.clear();
+                }
+                batch.addAll(metrics);
+                last = iteration;
                 news = true;
+            }
+            if (last > logged) {
+                send(server, run, batch, last);
             }
             position = part.get().end();
         }
         return news;
+    }
+
+    /** A row that is too wide for a request takes several; it counts as logged with the last of them. */
+    private static void send(MlflowServer server, Known run, List<Metric> metrics, int last)
+            throws IOException, InterruptedException {
+        int from = 0;
+        for (; metrics.size() - from > METRICS; from += METRICS) {
+            server.log(run.id(), metrics.subList(from, from + METRICS), Map.of(), Map.of());
+        }
+        server.log(run.id(), metrics.subList(from, metrics.size()), Map.of(), Map.of(LOGGED, Integer.toString(last)));
     }
 
     /** As of when the iteration was recorded, so that what is sent twice is the same. */

@@ -28,6 +28,8 @@ public final class FakeMlflow implements AutoCloseable {
     private final Map<String, Run> runs = new ConcurrentHashMap<>();
     private final Set<String> authorizations = ConcurrentHashMap.newKeySet();
     private final List<String> refused = new ArrayList<>();
+    private final List<Integer> batches = new ArrayList<>();
+    private final Set<String> unwelcome = ConcurrentHashMap.newKeySet();
 
     /** A run as it is kept. */
     public static final class Run {
@@ -123,6 +125,16 @@ public final class FakeMlflow implements AutoCloseable {
         return List.copyOf(refused);
     }
 
+    /** How many metrics each request held that logged any. */
+    public synchronized List<Integer> batches() {
+        return List.copyOf(batches);
+    }
+
+    /** Makes no run of this name. */
+    public void refuse(String name) {
+        unwelcome.add(name);
+    }
+
     private void handle(HttpExchange exchange) throws IOException {
         try (exchange;
                 InputStream in = exchange.getRequestBody()) {
@@ -174,6 +186,9 @@ public final class FakeMlflow implements AutoCloseable {
             case "runs/create" -> {
                 require(request.path("start_time").isIntegralNumber(), "start_time");
                 require(experiments.containsKey(text(request, "experiment_id")), "experiment_id");
+                if (unwelcome.contains(text(request, "run_name"))) {
+                    throw new IllegalArgumentException("PERMISSION_DENIED");
+                }
                 Run run = new Run("run" + (runs.size() + 1), text(request, "experiment_id"), text(request, "run_name"));
                 request.path("tags").forEach(tag -> run.tags.put(text(tag, "key"), text(tag, "value")));
                 runs.put(run.id, run);
@@ -196,6 +211,9 @@ public final class FakeMlflow implements AutoCloseable {
         require(request.path("metrics").size() <= 1000, "metrics: too many");
         require(request.path("params").size() <= 100, "params: too many");
         require(request.path("tags").size() <= 100, "tags: too many");
+        if (!request.path("metrics").isEmpty()) {
+            batches.add(request.path("metrics").size());
+        }
         synchronized (run) {
             for (JsonNode param : request.path("params")) {
                 String known = run.params.putIfAbsent(text(param, "key"), text(param, "value"));
