@@ -9,6 +9,8 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.datatype.jdk8.Jdk8Module;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import io.netty.channel.Channel;
+import io.netty.channel.group.ChannelGroup;
 import io.netty.channel.group.DefaultChannelGroup;
 import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.QueryStringDecoder;
@@ -19,6 +21,8 @@ import io.temporal.client.WorkflowNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.net.InetSocketAddress;
+import java.net.SocketAddress;
 import java.net.URLDecoder;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
@@ -29,6 +33,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.openstrawberry.config.Adjustment;
 import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.worker.report.PageFiles;
@@ -53,6 +58,12 @@ public final class LivePage implements AutoCloseable {
     private static final Duration PATIENCE = Duration.ofSeconds(10);
     private static final Duration GOODBYE = Duration.ofSeconds(2);
     private static final Duration BEAT = Duration.ofSeconds(15);
+    /** Of a connection that is between two requests. */
+    private static final Duration IDLE = Duration.ofSeconds(60);
+    /** Until all of a request must have come. */
+    private static final Duration LONGEST_REQUEST = Duration.ofSeconds(30);
+
+    private static final int MOST_CONNECTIONS = 256;
     private static final int READERS_AT_ONCE = 4;
     private static final int WAITING_READERS = 1_000;
     private static final int LONGEST_BODY = 64 * 1024;
@@ -75,6 +86,8 @@ public final class LivePage implements AutoCloseable {
     private final Scheduler scheduler =
             Schedulers.newBoundedElastic(READERS_AT_ONCE, WAITING_READERS, "live-page", 60, true);
     private final LoopResources loops = LoopResources.create("live-page-http", 1, true);
+    private final ChannelGroup channels = new DefaultChannelGroup(GlobalEventExecutor.INSTANCE);
+    private final AtomicInteger connections = new AtomicInteger();
     private final DisposableServer server;
 
     private LivePage(ListenAddress address, Optional<String> token, RunSource runs) {
@@ -86,7 +99,10 @@ public final class LivePage implements AutoCloseable {
                 .host(address.host())
                 .port(address.port())
                 .runOn(loops, false)
-                .channelGroup(new DefaultChannelGroup(GlobalEventExecutor.INSTANCE))
+                .channelGroup(channels)
+                .idleTimeout(IDLE)
+                .requestTimeout(LONGEST_REQUEST)
+                .doOnChannelInit((observer, channel, from) -> admit(channel))
                 .handle((request, response) -> guarded(request, response, routes))
                 .bindNow(PATIENCE);
     }
@@ -134,6 +150,14 @@ public final class LivePage implements AutoCloseable {
             return new String(in.readAllBytes(), StandardCharsets.UTF_8);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Readers beyond many are turned away, so that nobody takes all files that this process may open. */
+    private void admit(Channel channel) {
+        channel.closeFuture().addListener(closed -> connections.decrementAndGet());
+        if (connections.incrementAndGet() > MOST_CONNECTIONS) {
+            channel.eventLoop().execute(channel::close);
         }
     }
 
@@ -215,22 +239,46 @@ public final class LivePage implements AutoCloseable {
                 .header("Cross-Origin-Resource-Policy", "same-origin")
                 .header(HttpHeaderNames.CACHE_CONTROL, "no-store");
         QueryStringDecoder query = new QueryStringDecoder(request.uri());
-        Optional<String> given =
-                Optional.ofNullable(query.parameters().get(TOKEN)).map(values -> values.get(0));
-        Optional<Access.Refusal> refusal = access.refusal(request, given, server.port());
+        Optional<String> given;
+        try {
+            given = Optional.ofNullable(query.parameters().get(TOKEN)).map(values -> values.get(0));
+            URLDecoder.decode(query.rawPath(), StandardCharsets.UTF_8);
+        } catch (IllegalArgumentException e) {
+            return refused(
+                    response, new Access.Refusal(400, "expected two hexadecimal digits behind each % of the address"));
+        }
+        int port = port(request);
+        Optional<Access.Refusal> refusal = access.refusal(request, given, port);
         if (refusal.isPresent()) {
-            return response.status(refusal.get().status())
-                    .header(HttpHeaderNames.CONTENT_TYPE, "text/plain; charset=utf-8")
-                    .sendString(Mono.just(refusal.get().why() + "\n"));
+            return refused(response, refusal.get());
         }
         if (given.isPresent() && access.token().isPresent()) {
-            DefaultCookie cookie = new DefaultCookie(Access.cookie(server.port()), given.get());
-            cookie.setHttpOnly(true);
-            cookie.setPath("/");
-            cookie.setSameSite(SameSite.Strict);
-            return response.addCookie(cookie).sendRedirect(query.rawPath());
+            if (access.isToken(given.get())) {
+                DefaultCookie cookie = new DefaultCookie(Access.cookie(port), given.get());
+                cookie.setHttpOnly(true);
+                cookie.setPath("/");
+                cookie.setSameSite(SameSite.Strict);
+                response.addCookie(cookie);
+            }
+            // Two slashes would begin the name of another host.
+            return response.sendRedirect("/" + query.rawPath().replaceFirst("^[/\\\\]+", ""));
         }
         return routes.apply(request, response);
+    }
+
+    private static Publisher<Void> refused(HttpServerResponse response, Access.Refusal refusal) {
+        return response.status(refusal.status())
+                .header(HttpHeaderNames.CONTENT_TYPE, "text/plain; charset=utf-8")
+                .sendString(Mono.just(refusal.why() + "\n"));
+    }
+
+    /** By the connection: a request may come before {@link #server} is known. */
+    private static int port(HttpServerRequest request) {
+        SocketAddress here = request.hostAddress();
+        if (here instanceof InetSocketAddress address) {
+            return address.getPort();
+        }
+        throw new IllegalStateException("a connection to no port: " + here);
     }
 
     private Publisher<Void> home(HttpServerResponse response) {
@@ -394,8 +442,22 @@ public final class LivePage implements AutoCloseable {
     public void close() {
         looked.values().forEach(LiveRun::end);
         looked.values().forEach(LiveRun::awaitEnd);
-        server.disposeNow(GOODBYE);
-        loops.disposeLater(Duration.ZERO, GOODBYE).block(GOODBYE);
-        scheduler.dispose();
+        try {
+            // A reader who doesn't read, or waits for an answer that doesn't come, is no reason for the command to
+            // fail.
+            attempt(() -> server.disposeNow(GOODBYE));
+            attempt(() -> channels.close().awaitUninterruptibly(GOODBYE.toMillis()));
+            attempt(() -> loops.disposeLater(Duration.ZERO, GOODBYE).block(GOODBYE.plus(GOODBYE)));
+        } finally {
+            scheduler.dispose();
+        }
+    }
+
+    private static void attempt(Runnable part) {
+        try {
+            part.run();
+        } catch (RuntimeException e) {
+            log.debug("the live page did not end in time", e);
+        }
     }
 }

@@ -13,7 +13,7 @@ import org.openstrawberry.workflows.client.RunHandle;
 import org.openstrawberry.workflows.client.Strawberry;
 
 /** The runs that a page shows. */
-public sealed interface RunSource {
+public interface RunSource {
     /**
      * A run to show.
      *
@@ -62,9 +62,7 @@ public sealed interface RunSource {
                 return Optional.empty();
             }
             RunHandle handle = server.attach(id);
-            return handle.trainsRewardModel()
-                    ? Optional.empty()
-                    : Optional.of(new Shown(id, handle, Path.of(handle.directory())));
+            return handle.isRun() ? Optional.of(new Shown(id, handle, Path.of(handle.directory()))) : Optional.empty();
         }
 
         /** The newest first. */

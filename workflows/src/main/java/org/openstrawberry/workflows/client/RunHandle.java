@@ -36,6 +36,8 @@ import reactor.core.scheduler.Schedulers;
 public final class RunHandle {
     private static final Logger log = LoggerFactory.getLogger(RunHandle.class);
 
+    static final String TYPE = "TrainingWorkflow";
+
     private final WorkflowClient client;
     private final WorkflowStub stub;
     private final TrainingWorkflow workflow;
@@ -166,6 +168,15 @@ public final class RunHandle {
      */
     public boolean trainsRewardModel() {
         return stub.describe().getWorkflowType().equals(RewardTrainingHandle.TYPE);
+    }
+
+    /**
+     * Whether it is a run at all: other workflows live on the same server.
+     *
+     * @throws WorkflowNotFoundException if nothing of that id is known
+     */
+    public boolean isRun() {
+        return stub.describe().getWorkflowType().equals(TYPE);
     }
 
     private String id() {
