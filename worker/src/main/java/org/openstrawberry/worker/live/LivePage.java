@@ -181,23 +181,17 @@ public final class LivePage implements AutoCloseable {
                 .get(
                         "/api/runs/{id}",
                         (request, response) ->
-                                answer(response, () -> run(request).about()))
+                                answer(response, () -> runAsOfNow(request).about()))
                 .get("/api/runs/{id}/events", this::events)
                 .get("/api/runs/{id}/curves", (request, response) -> answer(response, () -> curves(run(request))))
                 .get(
                         "/api/runs/{id}/figures",
-                        (request, response) -> answer(response, () -> {
-                            LiveRun run = run(request);
-                            run.browser();
-                            return RunViews.figures(run.shown().directory());
-                        }))
+                        (request, response) ->
+                                answer(response, () -> run(request).figures()))
                 .get(
                         "/api/runs/{id}/examples",
-                        (request, response) -> answer(response, () -> {
-                            LiveRun run = run(request);
-                            run.browser();
-                            return RunViews.examples(run.shown().directory());
-                        }))
+                        (request, response) ->
+                                answer(response, () -> run(request).examples()))
                 .get(
                         "/api/runs/{id}/iterations/{iteration}",
                         (request, response) ->
@@ -323,12 +317,33 @@ public final class LivePage implements AutoCloseable {
     }
 
     private LiveRun run(HttpServerRequest request) {
-        String id = parameter(request, "id");
-        return looked.computeIfAbsent(
-                id,
+        looked.forEach((id, run) -> {
+            if (run.isForgotten()) {
+                letGo(id, run);
+            }
+        });
+        LiveRun run = looked.computeIfAbsent(
+                parameter(request, "id"),
                 name -> runs.find(name)
                         .map(shown -> new LiveRun(shown, scheduler))
                         .orElseThrow(() -> new NoSuchRunException(name)));
+        run.use();
+        return run;
+    }
+
+    /** For a page that begins: another run may have been started under the same id. */
+    private LiveRun runAsOfNow(HttpServerRequest request) {
+        String id = parameter(request, "id");
+        Optional.ofNullable(looked.get(id))
+                .filter(run -> !runs.isStill(run.shown()))
+                .ifPresent(run -> letGo(id, run));
+        return run(request);
+    }
+
+    private void letGo(String id, LiveRun run) {
+        if (looked.remove(id, run)) {
+            run.close();
+        }
     }
 
     private static final class NoSuchRunException extends RuntimeException {
@@ -445,6 +460,7 @@ public final class LivePage implements AutoCloseable {
         try {
             // A reader who doesn't read, or waits for an answer that doesn't come, is no reason for the command to
             // fail.
+            looked.forEach(this::letGo);
             attempt(() -> server.disposeNow(GOODBYE));
             attempt(() -> channels.close().awaitUninterruptibly(GOODBYE.toMillis()));
             attempt(() -> loops.disposeLater(Duration.ZERO, GOODBYE).block(GOODBYE.plus(GOODBYE)));

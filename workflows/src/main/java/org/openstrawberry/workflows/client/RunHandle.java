@@ -179,6 +179,16 @@ public final class RunHandle {
         return stub.describe().getWorkflowType().equals(TYPE);
     }
 
+    /**
+     * Names what was started under the run's id last: the same as long as the run continues itself, another one when it was
+     * started again.
+     *
+     * @throws WorkflowNotFoundException if nothing of that id is known
+     */
+    public String execution() {
+        return stub.describe().getFirstRunId();
+    }
+
     private String id() {
         return stub.getExecution().getWorkflowId();
     }
