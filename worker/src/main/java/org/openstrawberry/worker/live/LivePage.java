@@ -31,6 +31,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.UUID;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -63,7 +64,7 @@ public final class LivePage implements AutoCloseable {
     /** Until all of a request must have come. */
     private static final Duration LONGEST_REQUEST = Duration.ofSeconds(30);
 
-    private static final int MOST_CONNECTIONS = 256;
+    static final int MOST_CONNECTIONS = 256;
     private static final int READERS_AT_ONCE = 4;
     private static final int WAITING_READERS = 1_000;
     private static final int LONGEST_BODY = 64 * 1024;
@@ -77,6 +78,9 @@ public final class LivePage implements AutoCloseable {
             .addModule(new Jdk8Module())
             .defaultPropertyInclusion(JsonInclude.Value.construct(JsonInclude.Include.NON_ABSENT, null))
             .build();
+
+    /** By which a page that was loaded before sees that another process serves it now. */
+    private final String instance = UUID.randomUUID().toString();
 
     private final ListenAddress address;
     private final RunSource runs;
@@ -286,6 +290,7 @@ public final class LivePage implements AutoCloseable {
     private Publisher<Void> html(HttpServerResponse response, String page) {
         return response.header(HttpHeaderNames.CONTENT_TYPE, "text/html; charset=utf-8")
                 .sendString(Mono.just(page.replace("@KEY@", access.key())
+                        .replace("@INSTANCE@", instance)
                         .replace("@LIST@", String.valueOf(runs instanceof RunSource.All))));
     }
 
@@ -380,12 +385,13 @@ public final class LivePage implements AutoCloseable {
                 .orElse(-1);
     }
 
-    private static Flux<ByteBuf> stream(Flux<LiveRun.Event> events) {
+    private Flux<ByteBuf> stream(Flux<LiveRun.Event> events) {
         // A reader that is gone is noticed only when it is written to.
         Flux<String> beats = Flux.interval(BEAT).onBackpressureDrop().map(beat -> ":\n\n");
         return events.map(event ->
                         "event: " + event.kind() + "\nid: " + event.known() + "\ndata: " + json(event.data()) + "\n\n")
                 .publish(told -> Flux.merge(1, told, beats.takeUntilOther(told.ignoreElements())), 1)
+                .startWith("event: served\ndata: " + json(Map.of("instance", instance)) + "\n\n")
                 .map(text -> Unpooled.wrappedBuffer(text.getBytes(StandardCharsets.UTF_8)));
     }
 

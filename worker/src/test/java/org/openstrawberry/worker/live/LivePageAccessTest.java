@@ -11,6 +11,8 @@ import java.net.Socket;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -127,10 +129,31 @@ class LivePageAccessTest {
     }
 
     @Test
-    void aNameOfThisMachineIsKnownInAnyLetters() {
-        assertThat(Access.of(new ListenAddress("LocalHost", 1), Optional.empty())
-                        .token())
-                .isEmpty();
+    void theAddressThatIsListenedOnIsKnownInAnyLetters() throws IOException {
+        try (LivePage page = page("::FFFF:127.0.0.1", Optional.empty())) {
+            for (String name : new String[] {"[::ffff:127.0.0.1]", "[::FFFF:127.0.0.1]:80"}) {
+                assertThat(get(page, "/runs/run", "Host: " + name)).as(name).startsWith("HTTP/1.1 200");
+            }
+        }
+    }
+
+    @Test
+    void beyondManyConnectionsNoFurtherOneIsServed() throws IOException {
+        List<Socket> sockets = new ArrayList<>();
+        try (LivePage page = page("127.0.0.1", Optional.empty())) {
+            for (int i = 0; i < LivePage.MOST_CONNECTIONS; i++) {
+                sockets.add(new Socket("127.0.0.1", port(page)));
+            }
+            try (Socket further = new Socket("127.0.0.1", port(page))) {
+                assertThat(further.getInputStream().read()).isEqualTo(-1);
+            }
+            send(sockets.get(0), "GET /runs/run", "Host: localhost");
+            assertThat(sockets.get(0).getInputStream().read()).isEqualTo('H');
+        } finally {
+            for (Socket socket : sockets) {
+                socket.close();
+            }
+        }
     }
 
     @Test
