@@ -354,16 +354,17 @@ final class LiveRun {
                 known = rows.get(rows.size() - 1).iteration();
                 news.add(new Event("rows", rows, known));
             }
+            moment.thinking().filter(now -> !now.version().equals(thinking)).ifPresent(now -> {
+                thinking = now.version();
+                news.add(new Event("thinking", now, known));
+            });
+            // The last, so that nothing but the end follows when the run is done.
             boolean silent = System.nanoTime() - toldAt > SIGN_OF_LIFE.toNanos();
             if (silent || standing.filter(moment.standing()::equals).isEmpty()) {
                 standing = Optional.of(moment.standing());
                 toldAt = System.nanoTime();
                 news.add(new Event("standing", moment.standing(), known));
             }
-            moment.thinking().filter(now -> !now.version().equals(thinking)).ifPresent(now -> {
-                thinking = now.version();
-                news.add(new Event("thinking", now, known));
-            });
             return news;
         }
     }
