@@ -11,8 +11,10 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.openstrawberry.activities.rewards.Rewards;
@@ -31,21 +33,9 @@ import picocli.CommandLine;
 class LivePageElsewhereTest {
     @Test
     void withoutTheDirectoryThePageShowsWhatTheRunItselfTells(@TempDir Path folder) throws Exception {
-        TinyRun tiny = new TinyRun(folder);
-        RunSpec spec = RunFile.read(tiny.file(), tiny.settings("until.iterations=3"));
-        Path directory = tiny.directory("run");
-        RunSetup.prepare(spec, directory);
-        WebOptions web = new WebOptions();
-        CommandLine.populateCommand(web, "--web=0");
-        try (EmbeddedTemporal temporal = EmbeddedTemporal.start();
-                Tensors tensors = new Tensors();
-                RunWorkers workers =
-                        new RunWorkers(temporal.client(), new SimpleMeterRegistry(), tensors, new Rewards())) {
-            workers.start();
-            RunHandle run = temporal.connection().start("run", spec, directory.toString(), OnRunning.FAIL);
-            run.result().block();
+        withARunThatIsDone(folder, (run, directory) -> {
             Path elsewhere = folder.resolve("not-here");
-            try (Served page = web.open(() -> new RunSource.One(new RunSource.Shown("run", run, elsewhere)))) {
+            try (Served page = page(run, elsewhere)) {
                 URI url = URI.create(page.page().orElseThrow().url());
 
                 assertThat(json(url, "").path("reachable").asBoolean()).isFalse();
@@ -59,6 +49,52 @@ class LivePageElsewhereTest {
                             .contains("not-here", "can't be read by the process that serves this page");
                 }
             }
+        });
+    }
+
+    @Test
+    void aDamagedFileOfThoughtsHidesNothingElse(@TempDir Path folder) throws Exception {
+        withARunThatIsDone(folder, (run, directory) -> {
+            Files.writeString(directory.resolve("iterations/000003/thoughts-00.jsonl"), "{\n");
+            try (Served page = page(run, directory);
+                    Stream<String> lines = HttpClient.newHttpClient()
+                            .send(
+                                    HttpRequest.newBuilder(URI.create(page.page()
+                                                            .orElseThrow()
+                                                            .url())
+                                                    .resolve("/api/runs/run/events"))
+                                            .build(),
+                                    BodyHandlers.ofLines())
+                            .body()) {
+                assertThat(lines.filter(line -> line.startsWith("event: ")).limit(3))
+                        .containsExactly("event: served", "event: rows", "event: standing");
+            }
+        });
+    }
+
+    private interface Look {
+        void at(RunHandle run, Path directory) throws Exception;
+    }
+
+    private static Served page(RunHandle run, Path directory) {
+        WebOptions web = new WebOptions();
+        CommandLine.populateCommand(web, "--web=0");
+        return web.open(() -> new RunSource.One(new RunSource.Shown("run", run, directory)));
+    }
+
+    private static void withARunThatIsDone(Path folder, Look look) throws Exception {
+        TinyRun tiny = new TinyRun(folder);
+        RunSpec spec = RunFile.read(tiny.file(), tiny.settings("until.iterations=3"));
+        Path directory = tiny.directory("run");
+        RunSetup.prepare(spec, directory);
+        try (EmbeddedTemporal temporal = EmbeddedTemporal.start();
+                Tensors tensors = new Tensors();
+                RunWorkers workers =
+                        new RunWorkers(temporal.client(), new SimpleMeterRegistry(), tensors, new Rewards())) {
+            workers.start();
+            RunHandle run = temporal.connection().start("run", spec, directory.toString(), OnRunning.FAIL);
+            run.result().block();
+            look.at(run, directory);
         }
     }
 

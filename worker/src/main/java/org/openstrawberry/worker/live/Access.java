@@ -33,7 +33,7 @@ final class Access {
 
     private Access(Optional<String> token, String host, boolean local) {
         this.token = token;
-        this.host = host.contains(":") ? "[" + host + "]" : host;
+        this.host = (host.contains(":") ? "[" + host + "]" : host).toLowerCase(Locale.ROOT);
         this.local = local;
     }
 
@@ -57,6 +57,11 @@ final class Access {
         return token;
     }
 
+    /** Whether it is what must be shown. */
+    boolean isToken(String shown) {
+        return token.filter(right -> same(shown, right)).isPresent();
+    }
+
     /** What the page shows when it presses a button. */
     String key() {
         return key;
@@ -78,7 +83,7 @@ final class Access {
         if (local && !isNameOfHere(name)) {
             return Optional.of(new Refusal(403, "expected this machine's name, such as localhost, in the address"));
         }
-        if (token.isPresent() && !shown(request, given, port).anyMatch(shown -> same(shown, token.get()))) {
+        if (token.isPresent() && !shown(request, given, port).anyMatch(this::isToken)) {
             return Optional.of(new Refusal(401, "expected the address with the token that the command printed"));
         }
         return request.method().equals(HttpMethod.POST) ? refusalToPress(request, name) : Optional.empty();

@@ -9,6 +9,8 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.datatype.jdk8.Jdk8Module;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import io.netty.channel.Channel;
+import io.netty.channel.group.ChannelGroup;
 import io.netty.channel.group.DefaultChannelGroup;
 import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.QueryStringDecoder;
@@ -19,6 +21,8 @@ import io.temporal.client.WorkflowNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.net.InetSocketAddress;
+import java.net.SocketAddress;
 import java.net.URLDecoder;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
@@ -27,8 +31,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.UUID;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.openstrawberry.config.Adjustment;
 import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.worker.report.PageFiles;
@@ -53,6 +59,12 @@ public final class LivePage implements AutoCloseable {
     private static final Duration PATIENCE = Duration.ofSeconds(10);
     private static final Duration GOODBYE = Duration.ofSeconds(2);
     private static final Duration BEAT = Duration.ofSeconds(15);
+    /** Of a connection that is between two requests. */
+    private static final Duration IDLE = Duration.ofSeconds(60);
+    /** Until all of a request must have come. */
+    private static final Duration LONGEST_REQUEST = Duration.ofSeconds(30);
+
+    static final int MOST_CONNECTIONS = 256;
     private static final int READERS_AT_ONCE = 4;
     private static final int WAITING_READERS = 1_000;
     private static final int LONGEST_BODY = 64 * 1024;
@@ -67,6 +79,9 @@ public final class LivePage implements AutoCloseable {
             .defaultPropertyInclusion(JsonInclude.Value.construct(JsonInclude.Include.NON_ABSENT, null))
             .build();
 
+    /** By which a page that was loaded before sees that another process serves it now. */
+    private final String instance = UUID.randomUUID().toString();
+
     private final ListenAddress address;
     private final RunSource runs;
     private final Access access;
@@ -75,6 +90,8 @@ public final class LivePage implements AutoCloseable {
     private final Scheduler scheduler =
             Schedulers.newBoundedElastic(READERS_AT_ONCE, WAITING_READERS, "live-page", 60, true);
     private final LoopResources loops = LoopResources.create("live-page-http", 1, true);
+    private final ChannelGroup channels = new DefaultChannelGroup(GlobalEventExecutor.INSTANCE);
+    private final AtomicInteger connections = new AtomicInteger();
     private final DisposableServer server;
 
     private LivePage(ListenAddress address, Optional<String> token, RunSource runs) {
@@ -86,7 +103,10 @@ public final class LivePage implements AutoCloseable {
                 .host(address.host())
                 .port(address.port())
                 .runOn(loops, false)
-                .channelGroup(new DefaultChannelGroup(GlobalEventExecutor.INSTANCE))
+                .channelGroup(channels)
+                .idleTimeout(IDLE)
+                .requestTimeout(LONGEST_REQUEST)
+                .doOnChannelInit((observer, channel, from) -> admit(channel))
                 .handle((request, response) -> guarded(request, response, routes))
                 .bindNow(PATIENCE);
     }
@@ -137,6 +157,14 @@ public final class LivePage implements AutoCloseable {
         }
     }
 
+    /** Readers beyond many are turned away, so that nobody takes all files that this process may open. */
+    private void admit(Channel channel) {
+        channel.closeFuture().addListener(closed -> connections.decrementAndGet());
+        if (connections.incrementAndGet() > MOST_CONNECTIONS) {
+            channel.eventLoop().execute(channel::close);
+        }
+    }
+
     /** Where a browser finds the page, with the token where one is demanded. */
     public String url() {
         return "http://" + address.inUrl(server.port()) + "/"
@@ -157,23 +185,17 @@ public final class LivePage implements AutoCloseable {
                 .get(
                         "/api/runs/{id}",
                         (request, response) ->
-                                answer(response, () -> run(request).about()))
+                                answer(response, () -> runAsOfNow(request).about()))
                 .get("/api/runs/{id}/events", this::events)
                 .get("/api/runs/{id}/curves", (request, response) -> answer(response, () -> curves(run(request))))
                 .get(
                         "/api/runs/{id}/figures",
-                        (request, response) -> answer(response, () -> {
-                            LiveRun run = run(request);
-                            run.browser();
-                            return RunViews.figures(run.shown().directory());
-                        }))
+                        (request, response) ->
+                                answer(response, () -> run(request).figures()))
                 .get(
                         "/api/runs/{id}/examples",
-                        (request, response) -> answer(response, () -> {
-                            LiveRun run = run(request);
-                            run.browser();
-                            return RunViews.examples(run.shown().directory());
-                        }))
+                        (request, response) ->
+                                answer(response, () -> run(request).examples()))
                 .get(
                         "/api/runs/{id}/iterations/{iteration}",
                         (request, response) ->
@@ -215,22 +237,46 @@ public final class LivePage implements AutoCloseable {
                 .header("Cross-Origin-Resource-Policy", "same-origin")
                 .header(HttpHeaderNames.CACHE_CONTROL, "no-store");
         QueryStringDecoder query = new QueryStringDecoder(request.uri());
-        Optional<String> given =
-                Optional.ofNullable(query.parameters().get(TOKEN)).map(values -> values.get(0));
-        Optional<Access.Refusal> refusal = access.refusal(request, given, server.port());
+        Optional<String> given;
+        try {
+            given = Optional.ofNullable(query.parameters().get(TOKEN)).map(values -> values.get(0));
+            URLDecoder.decode(query.rawPath(), StandardCharsets.UTF_8);
+        } catch (IllegalArgumentException e) {
+            return refused(
+                    response, new Access.Refusal(400, "expected two hexadecimal digits behind each % of the address"));
+        }
+        int port = port(request);
+        Optional<Access.Refusal> refusal = access.refusal(request, given, port);
         if (refusal.isPresent()) {
-            return response.status(refusal.get().status())
-                    .header(HttpHeaderNames.CONTENT_TYPE, "text/plain; charset=utf-8")
-                    .sendString(Mono.just(refusal.get().why() + "\n"));
+            return refused(response, refusal.get());
         }
         if (given.isPresent() && access.token().isPresent()) {
-            DefaultCookie cookie = new DefaultCookie(Access.cookie(server.port()), given.get());
-            cookie.setHttpOnly(true);
-            cookie.setPath("/");
-            cookie.setSameSite(SameSite.Strict);
-            return response.addCookie(cookie).sendRedirect(query.rawPath());
+            if (access.isToken(given.get())) {
+                DefaultCookie cookie = new DefaultCookie(Access.cookie(port), given.get());
+                cookie.setHttpOnly(true);
+                cookie.setPath("/");
+                cookie.setSameSite(SameSite.Strict);
+                response.addCookie(cookie);
+            }
+            // Two slashes would begin the name of another host.
+            return response.sendRedirect("/" + query.rawPath().replaceFirst("^[/\\\\]+", ""));
         }
         return routes.apply(request, response);
+    }
+
+    private static Publisher<Void> refused(HttpServerResponse response, Access.Refusal refusal) {
+        return response.status(refusal.status())
+                .header(HttpHeaderNames.CONTENT_TYPE, "text/plain; charset=utf-8")
+                .sendString(Mono.just(refusal.why() + "\n"));
+    }
+
+    /** By the connection: a request may come before {@link #server} is known. */
+    private static int port(HttpServerRequest request) {
+        SocketAddress here = request.hostAddress();
+        if (here instanceof InetSocketAddress address) {
+            return address.getPort();
+        }
+        throw new IllegalStateException("a connection to no port: " + here);
     }
 
     private Publisher<Void> home(HttpServerResponse response) {
@@ -244,6 +290,7 @@ public final class LivePage implements AutoCloseable {
     private Publisher<Void> html(HttpServerResponse response, String page) {
         return response.header(HttpHeaderNames.CONTENT_TYPE, "text/html; charset=utf-8")
                 .sendString(Mono.just(page.replace("@KEY@", access.key())
+                        .replace("@INSTANCE@", instance)
                         .replace("@LIST@", String.valueOf(runs instanceof RunSource.All))));
     }
 
@@ -275,12 +322,33 @@ public final class LivePage implements AutoCloseable {
     }
 
     private LiveRun run(HttpServerRequest request) {
-        String id = parameter(request, "id");
-        return looked.computeIfAbsent(
-                id,
+        looked.forEach((id, run) -> {
+            if (run.isForgotten()) {
+                letGo(id, run);
+            }
+        });
+        LiveRun run = looked.computeIfAbsent(
+                parameter(request, "id"),
                 name -> runs.find(name)
                         .map(shown -> new LiveRun(shown, scheduler))
                         .orElseThrow(() -> new NoSuchRunException(name)));
+        run.use();
+        return run;
+    }
+
+    /** For a page that begins: another run may have been started under the same id. */
+    private LiveRun runAsOfNow(HttpServerRequest request) {
+        String id = parameter(request, "id");
+        Optional.ofNullable(looked.get(id))
+                .filter(run -> !runs.isStill(run.shown()))
+                .ifPresent(run -> letGo(id, run));
+        return run(request);
+    }
+
+    private void letGo(String id, LiveRun run) {
+        if (looked.remove(id, run)) {
+            run.close();
+        }
     }
 
     private static final class NoSuchRunException extends RuntimeException {
@@ -317,12 +385,13 @@ public final class LivePage implements AutoCloseable {
                 .orElse(-1);
     }
 
-    private static Flux<ByteBuf> stream(Flux<LiveRun.Event> events) {
+    private Flux<ByteBuf> stream(Flux<LiveRun.Event> events) {
         // A reader that is gone is noticed only when it is written to.
         Flux<String> beats = Flux.interval(BEAT).onBackpressureDrop().map(beat -> ":\n\n");
         return events.map(event ->
                         "event: " + event.kind() + "\nid: " + event.known() + "\ndata: " + json(event.data()) + "\n\n")
                 .publish(told -> Flux.merge(1, told, beats.takeUntilOther(told.ignoreElements())), 1)
+                .startWith("event: served\ndata: " + json(Map.of("instance", instance)) + "\n\n")
                 .map(text -> Unpooled.wrappedBuffer(text.getBytes(StandardCharsets.UTF_8)));
     }
 
@@ -394,8 +463,23 @@ public final class LivePage implements AutoCloseable {
     public void close() {
         looked.values().forEach(LiveRun::end);
         looked.values().forEach(LiveRun::awaitEnd);
-        server.disposeNow(GOODBYE);
-        loops.disposeLater(Duration.ZERO, GOODBYE).block(GOODBYE);
-        scheduler.dispose();
+        try {
+            // A reader who doesn't read, or waits for an answer that doesn't come, is no reason for the command to
+            // fail.
+            looked.forEach(this::letGo);
+            attempt(() -> server.disposeNow(GOODBYE));
+            attempt(() -> channels.close().awaitUninterruptibly(GOODBYE.toMillis()));
+            attempt(() -> loops.disposeLater(Duration.ZERO, GOODBYE).block(GOODBYE.plus(GOODBYE)));
+        } finally {
+            scheduler.dispose();
+        }
+    }
+
+    private static void attempt(Runnable part) {
+        try {
+            part.run();
+        } catch (RuntimeException e) {
+            log.debug("the live page did not end in time", e);
+        }
     }
 }

@@ -1,17 +1,29 @@
 package org.openstrawberry.worker.live;
 
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.Phaser;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Function;
+import java.util.function.Supplier;
+import org.openstrawberry.activities.store.RunLayout;
 import org.openstrawberry.config.Adjustment;
 import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.config.RunSpec;
+import org.openstrawberry.worker.report.Examples;
+import org.openstrawberry.worker.report.RunViews;
+import org.openstrawberry.worker.report.Tile;
 import org.openstrawberry.workflows.Health;
 import org.openstrawberry.workflows.IterationMetrics;
 import org.openstrawberry.workflows.Progress;
@@ -33,6 +45,11 @@ final class LiveRun {
     /** Told again after so long although nothing changed, so that silence means that the run doesn't answer. */
     private static final Duration SIGN_OF_LIFE = Duration.ofSeconds(10);
 
+    /** A run that has ended may be started again. */
+    private static final Duration LOOK_AT_ENDED = Duration.ofSeconds(5);
+
+    private static final Duration FORGOTTEN_AFTER = Duration.ofMinutes(5);
+    private static final int MOST_FAILURES_LOGGED = 100;
     private static final Duration LAST_WORDS = Duration.ofSeconds(4);
 
     private final RunSource.Shown run;
@@ -45,14 +62,87 @@ final class LiveRun {
     private final AtomicReference<Warnings> warnings = new AtomicReference<>(new Warnings(-1, List.of()));
     private final MetricsTail tail;
     private final List<IterationMetrics> asked = new ArrayList<>();
+    private final Kept<List<IterationMetrics>> rowsRead = new Kept<>("its metrics", List.of());
+    private final Kept<List<String>> warningsRead = new Kept<>("its warnings", List.of());
+    private final Kept<Optional<RunBrowser.Thinking>> thoughtsRead = new Kept<>("its thoughts", Optional.empty());
+    private final View<List<Tile>> figures = new View<>(RunViews::figures);
+    private final View<Optional<Examples>> examples = new View<>(RunViews::examples);
+    private final AtomicBoolean over = new AtomicBoolean();
+    private volatile long usedAt = System.nanoTime();
 
     LiveRun(RunSource.Shown run, Scheduler scheduler) {
         this.run = run;
         this.scheduler = scheduler;
         tail = new MetricsTail(run.directory());
-        moments =
-                run.handle().progress(LOOK).concatMap(this::moment, 1).replay(1).refCount(1);
+        moments = Flux.defer(this::looks)
+                .repeat()
+                .concatMap(this::moment, 1)
+                .replay(1)
+                .refCount(1);
     }
+
+    /** At one pace, until it should be another one. */
+    private Flux<Progress> looks() {
+        return run.handle()
+                .progress(over.get() ? LOOK_AT_ENDED : LOOK)
+                .takeUntil(progress -> over.getAndSet(isOver(progress)) != isOver(progress));
+    }
+
+    private static boolean isOver(Progress progress) {
+        return progress.state() == Progress.State.DONE || progress.state() == Progress.State.FAILED;
+    }
+
+    /**
+     * What was read last. Where it can't be read now, as by a damaged file, that stays, what else there is to tell is told,
+     * and each failure is logged once.
+     */
+    private final class Kept<T> {
+        private final String what;
+        private final Set<String> logged = new HashSet<>();
+        private T last;
+
+        Kept(String what, T first) {
+            this.what = what;
+            last = first;
+        }
+
+        synchronized T read(Supplier<T> reading) {
+            try {
+                last = reading.get();
+            } catch (RuntimeException e) {
+                if (logged.size() < MOST_FAILURES_LOGGED && logged.add(e.toString())) {
+                    log.warn("{}: the live page can't read {}", run.id(), what, e);
+                }
+            }
+            return last;
+        }
+    }
+
+    /** Something that all of the run's rows are read for, once for all who look. */
+    private final class View<T> {
+        private final Function<Path, T> reading;
+        private Optional<Read<T>> last = Optional.empty();
+
+        View(Function<Path, T> reading) {
+            this.reading = reading;
+        }
+
+        synchronized T now() {
+            List<IterationMetrics> rows = tail.rows();
+            Version version = new Version(
+                    rows.size(),
+                    rows.isEmpty() ? -1 : rows.get(rows.size() - 1).iteration(),
+                    Files.exists(run.directory().resolve(RunLayout.RESULT)));
+            Read<T> now = last.filter(read -> read.version().equals(version))
+                    .orElseGet(() -> new Read<>(version, reading.apply(run.directory())));
+            last = Optional.of(now);
+            return now.value();
+        }
+    }
+
+    private record Version(int rows, int last, boolean ended) {}
+
+    private record Read<T>(Version version, T value) {}
 
     /** What there is to tell at a time. */
     private record Moment(Standing standing, List<IterationMetrics> rows, Optional<RunBrowser.Thinking> thinking) {}
@@ -98,6 +188,34 @@ final class LiveRun {
                 Adjustment.adjustable(run.handle().spec()));
     }
 
+    /** @throws InvalidInputException if the directory can't be read from here */
+    List<Tile> figures() {
+        browser();
+        return figures.now();
+    }
+
+    /** @throws InvalidInputException if the directory can't be read from here */
+    Optional<Examples> examples() {
+        browser();
+        return examples.now();
+    }
+
+    /** Somebody has asked for it. */
+    void use() {
+        usedAt = System.nanoTime();
+    }
+
+    /** Whether nobody has looked for some minutes. */
+    boolean isForgotten() {
+        return readers.getRegisteredParties() == 1 && System.nanoTime() - usedAt > FORGOTTEN_AFTER.toNanos();
+    }
+
+    /** Ends it for those who look, and frees what it holds. */
+    void close() {
+        end();
+        browser.getAndSet(Optional.empty()).ifPresent(RunBrowser::close);
+    }
+
     RunHandle handle() {
         return run.handle();
     }
@@ -114,9 +232,16 @@ final class LiveRun {
     private List<IterationMetrics> askedRows() {
         synchronized (asked) {
             int known = asked.isEmpty() ? -1 : asked.get(asked.size() - 1).iteration();
-            asked.addAll(run.handle().history(known));
+            run.handle().history(known).forEach(row -> asked.add(finite(row)));
             return List.copyOf(asked);
         }
+    }
+
+    /** As rows of a file are read, where what is no number stands as text. */
+    private static IterationMetrics finite(IterationMetrics row) {
+        Map<String, Double> values = new LinkedHashMap<>(row.values());
+        values.values().removeIf(value -> !Double.isFinite(value));
+        return new IterationMetrics(row.iteration(), values);
     }
 
     /** @throws InvalidInputException if the directory can't be read from here */
@@ -131,8 +256,8 @@ final class LiveRun {
 
     private Mono<Moment> moment(Progress progress) {
         return Mono.fromCallable(() -> {
-                    List<IterationMetrics> rows = rows();
-                    return new Moment(standing(progress, rows), rows, thinking());
+                    List<IterationMetrics> rows = rowsRead.read(this::rows);
+                    return new Moment(standing(progress, rows), rows, thoughtsRead.read(this::thinking));
                 })
                 .subscribeOn(scheduler)
                 .doOnError(e -> log.warn("{}: the live page can't read the run", run.id(), e))
@@ -150,7 +275,7 @@ final class LiveRun {
                 progress.accuracy(),
                 progress.secondsLeft(),
                 progress.reason(),
-                rows.isEmpty() ? List.of() : warnings(rows.get(rows.size() - 1)),
+                rows.isEmpty() ? List.of() : warningsRead.read(() -> warnings(rows.get(rows.size() - 1))),
                 run.isReachable());
     }
 
@@ -202,7 +327,10 @@ final class LiveRun {
                     .timeout(LAST_WORDS, Mono.empty())
                     .flatMapIterable(reader::news);
             Mono<Event> end = Mono.fromCallable(() -> new Event("end", Map.of(), reader.known));
-            return Flux.concat(told, lastWords, end).doFinally(signal -> readers.arriveAndDeregister());
+            return Flux.concat(told, lastWords, end).doFinally(signal -> {
+                use();
+                readers.arriveAndDeregister();
+            });
         });
     }
 
@@ -226,16 +354,17 @@ final class LiveRun {
                 known = rows.get(rows.size() - 1).iteration();
                 news.add(new Event("rows", rows, known));
             }
+            moment.thinking().filter(now -> !now.version().equals(thinking)).ifPresent(now -> {
+                thinking = now.version();
+                news.add(new Event("thinking", now, known));
+            });
+            // The last, so that nothing but the end follows when the run is done.
             boolean silent = System.nanoTime() - toldAt > SIGN_OF_LIFE.toNanos();
             if (silent || standing.filter(moment.standing()::equals).isEmpty()) {
                 standing = Optional.of(moment.standing());
                 toldAt = System.nanoTime();
                 news.add(new Event("standing", moment.standing(), known));
             }
-            moment.thinking().filter(now -> !now.version().equals(thinking)).ifPresent(now -> {
-                thinking = now.version();
-                news.add(new Event("thinking", now, known));
-            });
             return news;
         }
     }

@@ -7,8 +7,11 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.List;
+import java.util.Optional;
 import java.util.TreeMap;
 import org.openstrawberry.activities.store.Json;
 import org.openstrawberry.activities.store.MetricsLog;
@@ -20,6 +23,7 @@ final class MetricsTail {
     private final Path file;
     private final TreeMap<Integer, IterationMetrics> rows = new TreeMap<>();
     private List<IterationMetrics> known = List.of();
+    private Object version = "";
     private long end;
 
     MetricsTail(Path runDirectory) {
@@ -29,9 +33,11 @@ final class MetricsTail {
     /** All whole rows so far, in the order of iterations. */
     synchronized List<IterationMetrics> rows() {
         try {
-            if (Files.exists(file) && readOn()) {
+            if (readOn()) {
                 known = List.copyOf(rows.values());
             }
+            return known;
+        } catch (NoSuchFileException e) {
             return known;
         } catch (IOException e) {
             throw new UncheckedIOException(e);
@@ -40,8 +46,12 @@ final class MetricsTail {
 
     private boolean readOn() throws IOException {
         try (FileChannel channel = FileChannel.open(file)) {
-            if (channel.size() < end) { // mended after a crash
+            Object now = Optional.ofNullable(Files.readAttributes(file, BasicFileAttributes.class)
+                            .fileKey())
+                    .orElse(file);
+            if (!now.equals(version) || channel.size() < end) { // mended after a crash, or of a run begun anew
                 rows.clear();
+                version = now;
                 end = 0;
             }
             ByteBuffer more = ByteBuffer.allocate(Math.toIntExact(channel.size() - end));

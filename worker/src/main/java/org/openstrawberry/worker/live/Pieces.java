@@ -1,8 +1,11 @@
 package org.openstrawberry.worker.live;
 
+import java.nio.IntBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.openstrawberry.activities.run.Run;
 import org.openstrawberry.model.pretrained.Tokenizer;
@@ -16,7 +19,17 @@ final class Pieces {
     /** A token's text depends on a few before it: blanks in between, characters of several tokens. */
     private static final int BEFORE = 12;
 
+    private static final int BRANCHES_KEPT = 512;
+
     private final Optional<Tokenizer> tokenizer;
+    private final Map<IntBuffer, List<String>> kept = new LinkedHashMap<>(16, 0.75f, true) {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        protected boolean removeEldestEntry(Map.Entry<IntBuffer, List<String>> eldest) {
+            return size() > BRANCHES_KEPT;
+        }
+    };
 
     private Pieces(Optional<Tokenizer> tokenizer) {
         this.tokenizer = tokenizer;
@@ -32,12 +45,20 @@ final class Pieces {
     }
 
     /** The text of all, special tokens left out. */
-    String text(int[] ids) {
+    synchronized String text(int[] ids) {
         return tokenizer.map(known -> known.decode(ids)).orElseGet(() -> String.join(" ", numbers(ids)));
     }
 
-    /** The text that each token adds to those before it; empty of special tokens. */
-    List<String> each(int[] ids) {
+    /** The text that each token adds to those before it; empty of special tokens. Of the same branch it is asked for often. */
+    synchronized List<String> each(int[] ids) {
+        return kept.computeIfAbsent(IntBuffer.wrap(ids.clone()), branch -> cut(ids));
+    }
+
+    synchronized void close() {
+        tokenizer.ifPresent(Tokenizer::close);
+    }
+
+    private List<String> cut(int[] ids) {
         if (tokenizer.isEmpty()) {
             return numbers(ids);
         }
@@ -48,7 +69,7 @@ final class Pieces {
             String after = tokenizer.get().decode(Arrays.copyOfRange(ids, from, i + 1));
             pieces.add(after.substring(common(before, after)));
         }
-        return pieces;
+        return List.copyOf(pieces);
     }
 
     private static int common(String one, String other) {

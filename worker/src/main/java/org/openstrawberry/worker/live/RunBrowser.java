@@ -79,11 +79,13 @@ final class RunBrowser {
     /**
      * A thought.
      *
+     * @param from token of the whole branch that this begins with: not 0 where only a pair's step is left of a tree's branch
      * @param rank by reward, from 1
      * @param compared whether the step that learnt from it left log-probs of policy and reference
      */
     record Branch(
             int branch,
+            int from,
             String text,
             boolean ended,
             int length,
@@ -104,8 +106,12 @@ final class RunBrowser {
      */
     record Token(String text, Optional<Double> sampled, Optional<Double> policy, Optional<Double> reference) {}
 
-    /** Who was preferred to whom; of a tree, by which of its steps. */
-    record Pair(int pair, int chosen, int rejected, Optional<PairLine.Steps> steps) {}
+    /**
+     * Who was preferred to whom; of a tree, by which of its steps.
+     *
+     * @param from token of both branches that what was compared begins with
+     */
+    record Pair(int pair, int chosen, int rejected, int from, Optional<PairLine.Steps> steps) {}
 
     /**
      * What is being thought.
@@ -134,9 +140,11 @@ final class RunBrowser {
         try (Stream<Path> all = Files.list(folder)) {
             return all.map(path -> path.getFileName().toString())
                     .filter(name -> name.matches("\\d+"))
-                    .mapToInt(Integer::parseInt)
-                    .filter(number -> number > 0 && there(file.apply(number)))
-                    .max()
+                    .map(Integer::parseInt)
+                    .filter(number -> number > 0)
+                    .sorted(Comparator.reverseOrder())
+                    .filter(number -> there(file.apply(number)))
+                    .findFirst()
                     .orElse(0);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
@@ -210,18 +218,19 @@ final class RunBrowser {
         for (int i = 0; i < all.size(); i++) {
             PairLine pair = all.get(i);
             if (pair.promptNumber() == prompt) {
-                pairs.add(new Pair(pair.pair(), pair.chosenBranch(), pair.rejectedBranch(), pair.steps()));
+                pairs.add(new Pair(
+                        pair.pair(), pair.chosenBranch(), pair.rejectedBranch(), from(pair, line), pair.steps()));
                 int place = i;
                 found.filter(tokens -> tokens.size() == all.size())
-                        .ifPresent(tokens -> Compared.add(compared, pair, line.ids().length, tokens.get(place)));
+                        .ifPresent(tokens -> Compared.add(compared, pair, from(pair, line), tokens.get(place)));
             }
         }
         List<ThoughtLine> thoughts = shards(shard -> RunLayout.thoughts(number, shard), ThoughtLine.class)
                 .filter(thought -> thought.prompt() == prompt)
                 .toList();
         boolean there = !thoughts.isEmpty();
-        List<Branch> branches = (there ? thoughts.stream() : kept(all, prompt))
-                .map(thought -> branch(thought, Optional.ofNullable(scores.get(thought.branch())), ranks, compared))
+        List<Branch> branches = (there ? thoughts.stream().map(thought -> new Part(thought, 0)) : kept(all, line))
+                .map(part -> branch(part, Optional.ofNullable(scores.get(part.branch())), ranks, compared))
                 .sorted(Comparator.comparing(branch -> branch.rank().orElse(Integer.MAX_VALUE)))
                 .toList();
         List<TreeLine> steps = shards(shard -> RunLayout.tree(number, shard), TreeLine.class)
@@ -255,16 +264,31 @@ final class RunBrowser {
         return ranks;
     }
 
+    /** A branch from one of its tokens on. */
+    private record Part(ThoughtLine thought, int from) {
+        int branch() {
+            return thought.branch();
+        }
+    }
+
+    /** The token of its branches that a pair begins with: a pair of a tree has the steps before in its prompt. */
+    private static int from(PairLine pair, PromptLine prompt) {
+        return pair.promptIds().length - prompt.ids().length;
+    }
+
     /** What the pairs hold of thoughts whose own file was freed. Of a tree they hold steps only. */
-    private static Stream<ThoughtLine> kept(List<PairLine> pairs, int prompt) {
-        Map<Integer, ThoughtLine> kept = new LinkedHashMap<>();
+    private static Stream<Part> kept(List<PairLine> pairs, PromptLine prompt) {
+        Map<List<Integer>, Part> kept = new LinkedHashMap<>();
         for (PairLine pair : pairs) {
-            if (pair.promptNumber() == prompt) {
-                kept.putIfAbsent(
-                        pair.chosenBranch(),
+            if (pair.promptNumber() == prompt.prompt()) {
+                int from = from(pair, prompt);
+                keep(
+                        kept,
+                        from,
                         thought(pair, pair.chosenBranch(), pair.chosenIds(), pair.chosen(), pair.chosenLogprobs()));
-                kept.putIfAbsent(
-                        pair.rejectedBranch(),
+                keep(
+                        kept,
+                        from,
                         thought(
                                 pair,
                                 pair.rejectedBranch(),
@@ -274,6 +298,10 @@ final class RunBrowser {
             }
         }
         return kept.values().stream();
+    }
+
+    private static void keep(Map<List<Integer>, Part> kept, int from, ThoughtLine thought) {
+        kept.putIfAbsent(List.of(thought.branch(), from), new Part(thought, from));
     }
 
     private static ThoughtLine thought(PairLine pair, int branch, int[] ids, String text, Optional<float[]> logProbs) {
@@ -287,8 +315,7 @@ final class RunBrowser {
      * @param from token of the branch that the part begins with: a pair of a tree compares steps that come after others
      */
     private record Compared(int branch, int from, double[] policy, double[] reference) {
-        static void add(List<Compared> all, PairLine pair, int promptTokens, TokenLogProbs tokens) {
-            int from = pair.promptIds().length - promptTokens;
+        static void add(List<Compared> all, PairLine pair, int from, TokenLogProbs tokens) {
             all.add(new Compared(pair.chosenBranch(), from, tokens.policyChosen(), tokens.referenceChosen()));
             all.add(new Compared(pair.rejectedBranch(), from, tokens.policyRejected(), tokens.referenceRejected()));
         }
@@ -306,10 +333,10 @@ final class RunBrowser {
         }
     }
 
-    private Branch branch(
-            ThoughtLine thought, Optional<ScoreLine> score, Map<Integer, Integer> ranks, List<Compared> all) {
+    private Branch branch(Part part, Optional<ScoreLine> score, Map<Integer, Integer> ranks, List<Compared> all) {
+        ThoughtLine thought = part.thought();
         List<Compared> compared =
-                all.stream().filter(part -> part.branch() == thought.branch()).toList();
+                all.stream().filter(one -> one.branch() == thought.branch()).toList();
         List<String> texts = pieces().each(thought.ids());
         List<Token> tokens = new ArrayList<>(texts.size());
         for (int i = 0; i < texts.size(); i++) {
@@ -320,14 +347,15 @@ final class RunBrowser {
                             .filter(values -> place < values.length)
                             .map(values -> Math.round(values[place] * 1e4) / 1e4),
                     compared.stream()
-                            .flatMap(part -> part.policy(place).stream())
+                            .flatMap(one -> one.policy(part.from() + place).stream())
                             .findFirst(),
                     compared.stream()
-                            .flatMap(part -> part.reference(place).stream())
+                            .flatMap(one -> one.reference(part.from() + place).stream())
                             .findFirst()));
         }
         return new Branch(
                 thought.branch(),
+                part.from(),
                 thought.text(),
                 thought.ended(),
                 thought.ids().length,
@@ -343,6 +371,11 @@ final class RunBrowser {
         Pieces known = pieces.orElseGet(() -> Pieces.of(run));
         pieces = Optional.of(known);
         return known;
+    }
+
+    /** Frees the tokenizer; what is asked afterwards fails. */
+    synchronized void close() {
+        pieces.ifPresent(Pieces::close);
     }
 
     /** What is being thought now, or was last. */

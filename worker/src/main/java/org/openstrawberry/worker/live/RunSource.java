@@ -13,13 +13,19 @@ import org.openstrawberry.workflows.client.RunHandle;
 import org.openstrawberry.workflows.client.Strawberry;
 
 /** The runs that a page shows. */
-public sealed interface RunSource {
+public interface RunSource {
     /**
      * A run to show.
      *
      * @param directory where it lives; whether it can be read from here is seen when it is
+     * @param execution another one where the run was started again under its id; empty where that can't be
      */
-    record Shown(String id, RunHandle handle, Path directory) {
+    record Shown(String id, RunHandle handle, Path directory, String execution) {
+        /** The run of this process. */
+        public Shown(String id, RunHandle handle, Path directory) {
+            this(id, handle, directory, "");
+        }
+
         /** Whether the run's directory is there for this process, and the run's own. */
         boolean isReachable() {
             return Files.exists(directory.resolve(RunLayout.RUN_FILE))
@@ -44,6 +50,11 @@ public sealed interface RunSource {
     /** The run of that id. */
     Optional<Shown> find(String id);
 
+    /** Whether a run that was found is the one that its id means now. */
+    default boolean isStill(Shown run) {
+        return true;
+    }
+
     /** One run. */
     record One(Shown run) implements RunSource {
         @Override
@@ -62,9 +73,14 @@ public sealed interface RunSource {
                 return Optional.empty();
             }
             RunHandle handle = server.attach(id);
-            return handle.trainsRewardModel()
-                    ? Optional.empty()
-                    : Optional.of(new Shown(id, handle, Path.of(handle.directory())));
+            return handle.isRun()
+                    ? Optional.of(new Shown(id, handle, Path.of(handle.directory()), handle.execution()))
+                    : Optional.empty();
+        }
+
+        @Override
+        public boolean isStill(Shown run) {
+            return run.handle().execution().equals(run.execution());
         }
 
         /** The newest first. */

@@ -18,8 +18,10 @@
     } catch (e) {
       throw new Error('The process that serves this page does not answer.');
     }
-    const value = await answer.json();
-    if (!answer.ok) throw new Error(value.error);
+    // A refusal is plain text.
+    const isJson = (answer.headers.get('Content-Type') || '').startsWith('application/json');
+    const value = isJson ? await answer.json() : { error: (await answer.text()).trim() || 'The page was answered with ' + answer.status + '.' };
+    if (!answer.ok || !isJson) throw new Error(value.error);
     return value;
   }
 
@@ -119,6 +121,10 @@
   let furtherLeft = [];
   let waiting = 0;
   let reloading = false;
+  let reloadAgain = false;
+  let heardOf = -1; // the last iteration whose row has come
+  let notDrawn = 0; // rows that have come since the means that are drawn
+  const MOST_POINTS = 800; // of a curve; of more rows each point is the mean of some
 
   const columns = () => curves.runs[0].columns;
 
@@ -149,13 +155,22 @@
 
   async function loadCurves() {
     curves = await ask('/curves');
+    heardOf = Math.max(heardOf, last());
+    notDrawn = 0;
     draw();
   }
 
   function addRows(rows) {
-    const fresh = rows.filter(row => row.iteration > last());
+    const fresh = rows.filter(row => row.iteration > Math.max(heardOf, last()));
     if (!fresh.length) return;
+    heardOf = fresh[fresh.length - 1].iteration;
+    const perPoint = curves.runs[0].perPoint;
     if (reloading || fresh.some(row => Object.keys(row.values).some(key => !known.has(key)))) {
+      reload();
+    } else if (perPoint > 1) {
+      notDrawn += fresh.length;
+      if (notDrawn >= perPoint) reload();
+    } else if (columns().iteration.length + fresh.length > MOST_POINTS) {
       reload();
     } else {
       fresh.forEach(row => Object.entries(columns()).forEach(([key, column]) =>
@@ -168,12 +183,18 @@
 
   // A metric that was not there before may need a chart of its own.
   async function reload() {
+    // What comes meanwhile may not be in what is loaded.
+    reloadAgain = true;
     if (reloading) return;
     reloading = true;
-    try {
-      await loadCurves();
-    } catch (e) {
-      connection(e.message);
+    while (reloadAgain) {
+      reloadAgain = false;
+      try {
+        await loadCurves();
+        reloadAgain = reloadAgain && heardOf > last();
+      } catch (e) {
+        connection(e.message);
+      }
     }
     reloading = false;
   }
@@ -269,6 +290,7 @@
   const shown = { iteration: 0, prompt: -1, pair: 0, colour: 'difference' };
   let listed = null;
   let asked = 0;
+  let byHand = 0; // questions under way that somebody asked for: what the page asks by itself doesn't go before them
 
   function told(words) {
     $('browser-told').textContent = words;
@@ -292,7 +314,9 @@
   }
 
   async function open(iteration, prompt, pair, quietly) {
+    if (quietly && byHand) return;
     const question = ++asked;
+    if (!quietly) byHand++;
     try {
       const answer = await ask('/iterations/' + iteration);
       if (question !== asked) return;
@@ -308,6 +332,8 @@
       remember();
     } catch (e) {
       if (question === asked) told(e.message);
+    } finally {
+      if (!quietly) byHand--;
     }
   }
 
@@ -355,8 +381,12 @@
   let detail = null;
 
   async function openPrompt(prompt, pair, quietly) {
+    if (quietly && byHand) return;
+    const question = ++asked;
+    if (!quietly) byHand++;
     try {
       const found = await ask('/iterations/' + shown.iteration + '/prompts/' + prompt);
+      if (question !== asked) return;
       const same = quietly && detail === JSON.stringify(found) && shown.prompt === prompt && $('detail').children.length > 1;
       detail = JSON.stringify(found);
       Object.assign(shown, { prompt, pair: found.pairs.some(one => one.pair === pair) ? pair : 0 });
@@ -365,7 +395,9 @@
       if (!same) showDetail(found);
       remember();
     } catch (e) {
-      told(e.message);
+      if (question === asked) told(e.message);
+    } finally {
+      if (!quietly) byHand--;
     }
   }
 
@@ -392,8 +424,8 @@
     const fill = () => {
       choices.forEach(button => button.setAttribute('aria-pressed', String(Number(button.dataset.pair) === shown.pair)));
       const both = found.pairs.filter(pair => pair.pair === shown.pair);
-      const wanted = both.flatMap(pair => [pair.chosen, pair.rejected]);
-      const there = shown.pair ? found.branches.filter(branch => wanted.includes(branch.branch)) : found.branches;
+      const isOf = (pair, branch) => [pair.chosen, pair.rejected].includes(branch.branch) && (found.thoughtsAreThere || pair.from === branch.from);
+      const there = shown.pair ? found.branches.filter(branch => both.some(pair => isOf(pair, branch))) : found.branches;
       branches.className = shown.pair ? 'branches two' : 'branches';
       branches.replaceChildren(...there.map(branch => showBranch(found, branch)));
       const difference = shown.colour === 'difference';
@@ -413,7 +445,7 @@
   function showBranch(found, branch) {
     const box = element('article', { class: 'branch', 'data-branch': branch.branch });
     const head = element('h4');
-    head.append(element('b', {}, 'branch ' + branch.branch));
+    head.append(element('b', {}, 'branch ' + branch.branch + (branch.from ? ' from token ' + (branch.from + 1) : '')));
     if (branch.rank !== undefined) head.append(element('span', {}, 'rank ' + branch.rank));
     head.append(element('span', {}, branch.reward !== undefined ? 'reward ' + number(branch.reward) : 'no reward' + (branch.error ? ': ' + branch.error : ' yet')));
     head.append(element('span', {}, branch.length + (branch.length === 1 ? ' token' : ' tokens') + (branch.ended ? '' : ', cut off')));
@@ -462,7 +494,7 @@
         span.classList.add(found[0]);
         span.style.setProperty('--a', found[1]);
       }
-      span.addEventListener('pointerenter', () => { read.textContent = reading(token, i); });
+      span.addEventListener('pointerenter', () => { read.textContent = reading(token, branch.from + i); });
       return span;
     });
     let at = -1;
@@ -472,10 +504,10 @@
       if (at >= 0) {
         spans[at].classList.add('at');
         spans[at].scrollIntoView({ block: 'nearest' });
-        read.textContent = reading(branch.tokens[at], at);
+        read.textContent = reading(branch.tokens[at], branch.from + at);
       }
     };
-    place.addEventListener('pointerleave', () => { read.textContent = at >= 0 ? reading(branch.tokens[at], at) : usual; });
+    place.addEventListener('pointerleave', () => { read.textContent = at >= 0 ? reading(branch.tokens[at], branch.from + at) : usual; });
     place.addEventListener('keydown', event => {
       const step = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity }[event.key];
       if (step === undefined || !spans.length) return;
@@ -551,6 +583,10 @@
       connection('');
       action(JSON.parse(event.data));
     };
+    // After a crash the browser finds the stream of another process by itself; the buttons' key is the old one's.
+    stream.addEventListener('served', event => {
+      if (JSON.parse(event.data).instance !== meta('instance')) location.reload();
+    });
     stream.addEventListener('standing', hear(next => {
       const first = !standing;
       keepFocus(() => stand(next));

@@ -24,8 +24,10 @@
     if (!document.hidden) {
       try {
         const answer = await fetch('/api/runs');
-        const runs = await answer.json();
-        if (!answer.ok) throw new Error(runs.error);
+        // A refusal is plain text.
+        const isJson = (answer.headers.get('Content-Type') || '').startsWith('application/json');
+        const runs = isJson ? await answer.json() : { error: await answer.text() };
+        if (!answer.ok || !isJson) throw new Error(runs.error);
         const focused = document.activeElement && document.activeElement.getAttribute('href');
         body.replaceChildren(...runs.map(line));
         if (focused) body.querySelector('a[href="' + CSS.escape(focused) + '"]')?.focus();

@@ -168,7 +168,7 @@ const Strawberry = (() => {
       if (shape() === drawnAs) grow(u, tables());
       else draw();
     };
-    const made = { plot, draw, update, width: plot.clientWidth };
+    const made = { plot, draw, update, destroy: () => { u.destroy(); u = null; }, width: plot.clientWidth };
     drawn.push(made);
     return made;
   }
@@ -231,7 +231,7 @@ const Strawberry = (() => {
       if (data[0].length < 120 === asBars) grow(u, data);
       else draw();
     };
-    const made = { plot, draw, update, width: plot.clientWidth };
+    const made = { plot, draw, update, destroy: () => { u.destroy(); u = null; }, width: plot.clientWidth };
     drawn.push(made);
     return made;
   }
@@ -273,7 +273,12 @@ const Strawberry = (() => {
 
   // What is taken off the page is not drawn again.
   function forget(charts) {
-    charts.forEach(chart => drawn.splice(drawn.indexOf(chart), 1));
+    charts.forEach(chart => {
+      const place = drawn.indexOf(chart);
+      if (place < 0) return;
+      drawn.splice(place, 1);
+      chart.destroy();
+    });
   }
 
   function redraw() { drawn.forEach(chart => { chart.width = chart.plot.clientWidth; chart.draw(); }); }

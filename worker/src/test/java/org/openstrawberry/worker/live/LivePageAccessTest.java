@@ -1,6 +1,7 @@
 package org.openstrawberry.worker.live;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
@@ -10,9 +11,14 @@ import java.net.Socket;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -87,6 +93,106 @@ class LivePageAccessTest {
             assertThat(get(page, "/runs/run", "Host: localhost")).startsWith("HTTP/1.1 401");
             assertThat(get(page, "/runs/run?token=" + TOKEN, "Host: evil.example"))
                     .startsWith("HTTP/1.1 403");
+        }
+    }
+
+    @Test
+    void aWrongTokenInTheUrlDoesNotReplaceTheRightOneOfTheCookie() throws IOException {
+        try (LivePage page = page("127.0.0.1", Optional.of(TOKEN))) {
+            String cookie = "Cookie: strawberry-" + port(page) + "=" + TOKEN;
+
+            assertThat(get(page, "/runs/run?token=another", "Host: localhost", cookie))
+                    .startsWith("HTTP/1.1 302")
+                    .doesNotContainIgnoringCase("set-cookie");
+        }
+    }
+
+    @Test
+    void theTokenIsTakenOffTheUrlWithoutLeadingToAnotherHost() throws IOException {
+        try (LivePage page = page("127.0.0.1", Optional.of(TOKEN))) {
+            for (String path : new String[] {"//evil.example/", "/\\evil.example/", "///evil.example/"}) {
+                assertThat(get(page, path + "?token=" + TOKEN, "Host: localhost"))
+                        .as(path)
+                        .startsWith("HTTP/1.1 302")
+                        .containsIgnoringCase("location: /evil.example/\r\n");
+            }
+        }
+    }
+
+    @Test
+    void whatCantBeDecodedIsABadRequest() throws IOException {
+        try (LivePage page = page("127.0.0.1", Optional.empty())) {
+            for (String path : new String[] {"/?token=%zz", "/api/runs/%zz", "/api/runs/%zz/events", "/assets/%"}) {
+                assertThat(get(page, path, "Host: localhost")).as(path).startsWith("HTTP/1.1 400");
+            }
+        }
+    }
+
+    @Test
+    void theAddressThatIsListenedOnIsKnownInAnyLetters() throws IOException {
+        try (LivePage page = page("::FFFF:127.0.0.1", Optional.empty())) {
+            for (String name : new String[] {"[::ffff:127.0.0.1]", "[::FFFF:127.0.0.1]:80"}) {
+                assertThat(get(page, "/runs/run", "Host: " + name)).as(name).startsWith("HTTP/1.1 200");
+            }
+        }
+    }
+
+    @Test
+    void beyondManyConnectionsNoFurtherOneIsServed() throws IOException {
+        List<Socket> sockets = new ArrayList<>();
+        try (LivePage page = page("127.0.0.1", Optional.empty())) {
+            for (int i = 0; i < LivePage.MOST_CONNECTIONS; i++) {
+                sockets.add(new Socket("127.0.0.1", port(page)));
+            }
+            try (Socket further = new Socket("127.0.0.1", port(page))) {
+                assertThat(further.getInputStream().read()).isEqualTo(-1);
+            }
+            send(sockets.get(0), "GET /runs/run", "Host: localhost");
+            assertThat(sockets.get(0).getInputStream().read()).isEqualTo('H');
+        } finally {
+            for (Socket socket : sockets) {
+                socket.close();
+            }
+        }
+    }
+
+    @Test
+    void whoNeverReadsAndWhoWaitsForAnAnswerDontMakeTheEndFail() throws Exception {
+        CountDownLatch asked = new CountDownLatch(1);
+        CountDownLatch over = new CountDownLatch(1);
+        LivePage page = LivePage.open(new ListenAddress("127.0.0.1", 0), Optional.empty(), new Hanging(asked, over));
+        try (Socket deaf = new Socket("127.0.0.1", port(page));
+                Socket waiting = new Socket("127.0.0.1", port(page))) {
+            for (int i = 0; i < 300; i++) {
+                send(deaf, "GET /assets/uplot.js", "Host: localhost");
+            }
+            send(waiting, "GET /api/runs/run", "Host: localhost");
+            assertThat(asked.await(30, TimeUnit.SECONDS)).isTrue();
+
+            assertThatCode(page::close).doesNotThrowAnyException();
+            assertThat(waiting.getInputStream().read()).isEqualTo(-1);
+        } finally {
+            over.countDown();
+        }
+    }
+
+    /** A server of runs that doesn't answer. */
+    private record Hanging(CountDownLatch asked, CountDownLatch over) implements RunSource {
+        @Override
+        public Optional<RunSource.Shown> find(String id) {
+            asked.countDown();
+            boolean interrupted = false;
+            while (over.getCount() > 0) {
+                try {
+                    over.await();
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                }
+            }
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+            return Optional.empty();
         }
     }
 
@@ -213,11 +319,18 @@ class LivePageAccessTest {
 
     private static String said(LivePage page, String what, String... headers) throws IOException {
         try (Socket socket = new Socket("127.0.0.1", port(page))) {
-            String request = what + " HTTP/1.1\r\n" + String.join("\r\n", headers)
-                    + "\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-            socket.getOutputStream().write(request.getBytes(StandardCharsets.US_ASCII));
+            send(
+                    socket,
+                    what,
+                    Stream.concat(Stream.of(headers), Stream.of("Connection: close"))
+                            .toArray(String[]::new));
             InputStream in = socket.getInputStream();
             return new String(in.readAllBytes(), StandardCharsets.UTF_8);
         }
+    }
+
+    private static void send(Socket socket, String what, String... headers) throws IOException {
+        String request = what + " HTTP/1.1\r\n" + String.join("\r\n", headers) + "\r\nContent-Length: 0\r\n\r\n";
+        socket.getOutputStream().write(request.getBytes(StandardCharsets.US_ASCII));
     }
 }

@@ -101,6 +101,41 @@ class RunBrowserTest {
         assertThat(found.branches().get(0).compared()).isFalse();
     }
 
+    @Test
+    void stepsOfATreeWhoseThoughtsWereFreedKeepTheLogProbsOfTheirOwnTokens() throws IOException {
+        write(1, "prompts.jsonl", prompt(0, "r in berry?"));
+        write(1, "pairs.jsonl", step(1, "1,20", "3,4", "3"), step(2, "1,20,3,4", "5,2", "4,2"));
+        write(
+                1,
+                "step.json",
+                "{\"iteration\":1,\"taken\":true,\"pairs_sha256\":\"\",\"learning_rate\":1,\"adjusted\":{},\"metrics\":{},"
+                        + "\"tokens\":[" + logProbs("-1,-2", "-3") + "," + logProbs("-4,-5", "-6,-7") + "]}");
+
+        List<RunBrowser.Branch> branches = new RunBrowser(run).prompt(1, 0).branches();
+
+        assertThat(branches).extracting(RunBrowser.Branch::branch).containsExactly(3, 0, 3, 0);
+        assertThat(branches).extracting(RunBrowser.Branch::from).containsExactly(0, 0, 2, 2);
+        assertThat(branches.get(0).tokens())
+                .extracting(token -> token.policy().orElseThrow())
+                .containsExactly(-1.0, -2.0);
+        assertThat(branches.get(3).tokens())
+                .extracting(token -> token.policy().orElseThrow())
+                .containsExactly(-6.0, -7.0);
+    }
+
+    private static String logProbs(String chosen, String rejected) {
+        return "{\"policy_chosen\":[" + chosen + "],\"policy_rejected\":[" + rejected + "],\"reference_chosen\":["
+                + chosen + "],\"reference_rejected\":[" + rejected + "]}";
+    }
+
+    private static String step(int pair, String prompt, String chosen, String rejected) {
+        return "{\"iteration\":1,\"prompt_number\":0,\"pair\":" + pair
+                + ",\"prompt\":\"r\",\"chosen\":\"ab\",\"rejected\":\"c\","
+                + "\"chosen_reward\":1,\"rejected_reward\":0,\"chosen_rank\":1,\"rejected_rank\":4,\"chosen_branch\":3,"
+                + "\"rejected_branch\":0,\"prompt_ids\":[" + prompt + "],\"chosen_ids\":[" + chosen
+                + "],\"rejected_ids\":[" + rejected + "]}";
+    }
+
     private void write(int iteration, String name, String... lines) throws IOException {
         Path folder = Files.createDirectories(run.resolve("iterations/00000" + iteration));
         Files.write(folder.resolve(name), List.of(lines));

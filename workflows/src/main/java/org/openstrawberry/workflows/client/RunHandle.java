@@ -36,6 +36,8 @@ import reactor.core.scheduler.Schedulers;
 public final class RunHandle {
     private static final Logger log = LoggerFactory.getLogger(RunHandle.class);
 
+    static final String TYPE = "TrainingWorkflow";
+
     private final WorkflowClient client;
     private final WorkflowStub stub;
     private final TrainingWorkflow workflow;
@@ -166,6 +168,25 @@ public final class RunHandle {
      */
     public boolean trainsRewardModel() {
         return stub.describe().getWorkflowType().equals(RewardTrainingHandle.TYPE);
+    }
+
+    /**
+     * Whether it is a run at all: other workflows live on the same server.
+     *
+     * @throws WorkflowNotFoundException if nothing of that id is known
+     */
+    public boolean isRun() {
+        return stub.describe().getWorkflowType().equals(TYPE);
+    }
+
+    /**
+     * Names what was started under the run's id last: the same as long as the run continues itself, another one when it was
+     * started again.
+     *
+     * @throws WorkflowNotFoundException if nothing of that id is known
+     */
+    public String execution() {
+        return stub.describe().getFirstRunId();
     }
 
     private String id() {
