@@ -24,6 +24,9 @@ class SweepTest {
     /** A schedule that ends where the run ends would show if a rung were trained as a shorter run. */
     private static final String COSINE = "optimizer.schedule.kind=cosine";
 
+    /** So many that an interrupted sweep is still at it when the signal comes. */
+    private static final String LENGTH = "until.iterations=20";
+
     private final TinyRun run;
     private final TestProcesses processes;
     private final Path file;
@@ -33,7 +36,8 @@ class SweepTest {
         processes = new TestProcesses(folder);
         StringBuilder settings = new StringBuilder();
         for (String setting : run.settings(COSINE)) {
-            settings.append("  ").append(setting.replaceFirst("=", ": ")).append('\n');
+            String longer = setting.startsWith("until.iterations=") ? LENGTH : setting;
+            settings.append("  ").append(longer.replaceFirst("=", ": ")).append('\n');
         }
         file = Files.writeString(folder.resolve("sweep.yaml"), """
                 run: letter-count.yaml
@@ -70,7 +74,7 @@ class SweepTest {
             TestProcesses.kill(process);
         }
         Process interrupted = sweep("killed");
-        awaitOrEnd(interrupted, run.directory("killed").resolve(best + "/iterations/000004/prompts.jsonl"));
+        awaitOrEnd(interrupted, run.directory("killed").resolve(best + "/iterations/000010/prompts.jsonl"));
         TestProcesses.signal(interrupted, "INT");
         assertThat(interrupted.waitFor()).isEqualTo(Main.INTERRUPTED);
         assertThat(sweep("killed").waitFor()).isZero();
@@ -99,9 +103,9 @@ class SweepTest {
         assertThat(trials(name))
                 .extracting(trial -> trial.path("state").asText() + " "
                         + trial.path("iterations").asInt())
-                .containsExactly("done 6", "pruned 2");
+                .containsExactly("done 20", "pruned 2");
         JsonNode best = trials(name).get(0);
-        String[] plain = {COSINE, "dpo.beta=" + best.path("settings").path("dpo.beta")};
+        String[] plain = {COSINE, LENGTH, "dpo.beta=" + best.path("settings").path("dpo.beta")};
         assertThat(Main.run(run.train("plain", plain).toArray(String[]::new))).isZero();
         assertThat(run.outcome("plain"))
                 .isEqualTo(run.outcome(name + "/trials/" + best.path("trial").asText()));
