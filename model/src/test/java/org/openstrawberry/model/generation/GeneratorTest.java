@@ -59,13 +59,15 @@ class GeneratorTest {
     @MethodSource("models")
     void soAreThoseOfBranchesThatShareTheirPrompt(String name) {
         VectorModel model = new VectorModel(name);
+        int promptTokens = Vectors.ids(model.at("/greedy/0/prompt")).length;
         assertGreedyAreTheReferences(
-                model, sharing(model.decoder().config(), Vectors.ids(model.at("/greedy/0/prompt")).length));
+                model, sharing(model.decoder().config(), model.at("/greedy").size(), promptTokens));
     }
 
-    /** So many branches of a prompt that they share its keys and values. */
-    private static int sharing(ModelConfig config, int promptTokens) {
-        return Math.toIntExact(2 + Writing.WORTH_SHARING / (4L * promptTokens * config.kvHeads() * config.headDim()));
+    /** So many branches of each prompt that they share its keys and values. */
+    private static int sharing(ModelConfig config, int prompts, int promptTokens) {
+        long rows = Writing.WORTH_SHARING / (4L * promptTokens * config.kvHeads() * config.headDim());
+        return Math.toIntExact(2 + rows / prompts);
     }
 
     private void assertGreedyAreTheReferences(VectorModel model, int branches) {
@@ -93,7 +95,7 @@ class GeneratorTest {
         Tiny tiny = new Tiny(8);
         int[] longer = IntStream.range(0, 60).map(i -> 4 + i * i % 9).toArray();
         int[] shorter = Arrays.copyOfRange(longer, 20, 45);
-        int branches = sharing(tiny.config, 60);
+        int branches = sharing(tiny.config, 2, 60);
         List<GenerationRequest> wave =
                 List.of(new GenerationRequest(0, longer, branches), new GenerationRequest(1, shorter, branches));
         List<List<Completion>> found = tiny.generate(wave, SAMPLED, 5, 1);
