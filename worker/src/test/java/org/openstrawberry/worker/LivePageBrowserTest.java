@@ -153,6 +153,7 @@ class LivePageBrowserTest {
         withPairs.click();
         wait("branches", () -> count(".branch") == 6);
         assertThat(text(".branch h4")).contains("rank 1", "reward");
+        wait("its pairs", () -> count("[data-pair='1']") == 1); // those of the prompt before may be there still
         find("[data-pair='1']").click();
         wait("the pair", () -> count(".branch") == 2);
         assertThat(text(".branches")).contains("chosen in pair 1", "rejected in pair 1");

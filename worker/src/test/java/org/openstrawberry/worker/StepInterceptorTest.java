@@ -34,12 +34,7 @@ class StepInterceptorTest {
         CountDownLatch beaten = new CountDownLatch(2);
         try (RunMeters meters = new RunMeters(new SimpleMeterRegistry());
                 StepInterceptor interceptor = new StepInterceptor(meters, ObservationRegistry.NOOP)) {
-            TestActivityEnvironment environment =
-                    TestActivityEnvironment.newInstance(TestEnvironmentOptions.newBuilder()
-                            .setWorkerFactoryOptions(WorkerFactoryOptions.newBuilder()
-                                    .setWorkerInterceptors(interceptor)
-                                    .build())
-                            .build());
+            TestActivityEnvironment environment = environment(interceptor);
             try {
                 environment.setActivityHeartbeatListener(Void.class, nothing -> beaten.countDown());
                 environment.registerActivitiesImplementations(new Slow(beaten));
@@ -66,12 +61,7 @@ class StepInterceptorTest {
             spans.observationConfig().observationHandler(new Failing(moment, told));
             try (RunMeters meters = new RunMeters(broken);
                     StepInterceptor interceptor = new StepInterceptor(meters, spans)) {
-                TestActivityEnvironment environment =
-                        TestActivityEnvironment.newInstance(TestEnvironmentOptions.newBuilder()
-                                .setWorkerFactoryOptions(WorkerFactoryOptions.newBuilder()
-                                        .setWorkerInterceptors(interceptor)
-                                        .build())
-                                .build());
+                TestActivityEnvironment environment = environment(interceptor);
                 try {
                     environment.registerActivitiesImplementations(new Slow(new CountDownLatch(0)));
 
@@ -84,6 +74,14 @@ class StepInterceptorTest {
             }
             assertThat(told).contains(moment);
         }
+    }
+
+    private static TestActivityEnvironment environment(StepInterceptor interceptor) {
+        return TestActivityEnvironment.newInstance(TestEnvironmentOptions.newBuilder()
+                .setWorkerFactoryOptions(WorkerFactoryOptions.newBuilder()
+                        .setWorkerInterceptors(interceptor)
+                        .build())
+                .build());
     }
 
     /** A tracer that can't do one of the two. */

@@ -20,8 +20,7 @@ import org.openstrawberry.activities.lines.ScoreLine;
 import org.openstrawberry.activities.lines.ThoughtLine;
 import org.openstrawberry.activities.lines.TreeLine;
 import org.openstrawberry.activities.lines.WaveLine;
-import org.openstrawberry.activities.policy.StepFile;
-import org.openstrawberry.activities.policy.TokenLogProbs;
+import org.openstrawberry.activities.policy.StepTokens;
 import org.openstrawberry.activities.run.Run;
 import org.openstrawberry.activities.store.Json;
 import org.openstrawberry.activities.store.RunLayout;
@@ -209,20 +208,16 @@ final class RunBrowser {
                 .forEach(score -> scores.put(score.branch(), score));
         Map<Integer, Integer> ranks = ranks(scores);
         List<PairLine> all = lines(RunLayout.pairs(number), PairLine.class);
-        Optional<List<TokenLogProbs>> found = there(RunLayout.step(number))
-                ? Json.read(directory.resolve(RunLayout.step(number)), StepFile.class)
-                        .tokens()
-                : Optional.empty();
+        StepTokens found = StepTokens.of(directory, number, all.size());
         List<Compared> compared = new ArrayList<>();
         List<Pair> pairs = new ArrayList<>();
         for (int i = 0; i < all.size(); i++) {
             PairLine pair = all.get(i);
             if (pair.promptNumber() == prompt) {
-                pairs.add(new Pair(
-                        pair.pair(), pair.chosenBranch(), pair.rejectedBranch(), from(pair, line), pair.steps()));
-                int place = i;
-                found.filter(tokens -> tokens.size() == all.size())
-                        .ifPresent(tokens -> Compared.add(compared, pair, from(pair, line), tokens.get(place)));
+                int from = from(pair, line);
+                pairs.add(new Pair(pair.pair(), pair.chosenBranch(), pair.rejectedBranch(), from, pair.steps()));
+                found.chosen(i).ifPresent(side -> compared.add(new Compared(pair.chosenBranch(), from, side)));
+                found.rejected(i).ifPresent(side -> compared.add(new Compared(pair.rejectedBranch(), from, side)));
             }
         }
         List<ThoughtLine> thoughts = shards(shard -> RunLayout.thoughts(number, shard), ThoughtLine.class)
@@ -314,22 +309,17 @@ final class RunBrowser {
      *
      * @param from token of the branch that the part begins with: a pair of a tree compares steps that come after others
      */
-    private record Compared(int branch, int from, double[] policy, double[] reference) {
-        static void add(List<Compared> all, PairLine pair, int from, TokenLogProbs tokens) {
-            all.add(new Compared(pair.chosenBranch(), from, tokens.policyChosen(), tokens.referenceChosen()));
-            all.add(new Compared(pair.rejectedBranch(), from, tokens.policyRejected(), tokens.referenceRejected()));
-        }
-
+    private record Compared(int branch, int from, StepTokens.Side side) {
         private static Optional<Double> at(double[] values, int place) {
             return place >= 0 && place < values.length ? Optional.of(values[place]) : Optional.empty();
         }
 
         Optional<Double> policy(int token) {
-            return at(policy, token - from);
+            return at(side.policy(), token - from);
         }
 
         Optional<Double> reference(int token) {
-            return at(reference, token - from);
+            return at(side.reference(), token - from);
         }
     }
 
