@@ -106,10 +106,12 @@ class ForkCommandTest {
                 Tensors tensors = new Tensors();
                 RunWorkers workers =
                         new RunWorkers(temporal.client(), new SimpleMeterRegistry(), tensors, new Rewards())) {
-            workers.start();
             RunHandle handle =
                     RunHandle.start(temporal.client(), "run", TrainingInput.start(spec, directory.toString()));
+            handle.pause(); // it holds before its first iteration, however fast it is
+            workers.start();
             handle.adjust(Map.of("dpo.beta", 0.2, "optimizer.weight-decay", 0.5));
+            handle.resume();
             handle.result().block();
         }
 
