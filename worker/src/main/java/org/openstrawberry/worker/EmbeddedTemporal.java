@@ -17,6 +17,7 @@ public final class EmbeddedTemporal implements AutoCloseable {
 
     private EmbeddedTemporal(InProcessTestServer server, WorkflowClientOptions options, Optional<Scope> metrics) {
         this.server = server;
+        LockNotes.drop(server);
         WorkflowServiceStubsOptions.Builder connecting =
                 WorkflowServiceStubsOptions.newBuilder().setChannel(server.getChannel());
         metrics.ifPresent(connecting::setMetricsScope);
@@ -57,6 +58,10 @@ public final class EmbeddedTemporal implements AutoCloseable {
     /** The client of the {@link #connection}. */
     public WorkflowClient client() {
         return connection.client();
+    }
+
+    InProcessTestServer server() {
+        return server;
     }
 
     @Override
