@@ -17,7 +17,7 @@ public final class EmbeddedTemporal implements AutoCloseable {
 
     private EmbeddedTemporal(InProcessTestServer server, WorkflowClientOptions options, Optional<Scope> metrics) {
         this.server = server;
-        LockNotes.drop(server);
+        new ServerPast(server).drop();
         WorkflowServiceStubsOptions.Builder connecting =
                 WorkflowServiceStubsOptions.newBuilder().setChannel(server.getChannel());
         metrics.ifPresent(connecting::setMetricsScope);
@@ -60,8 +60,8 @@ public final class EmbeddedTemporal implements AutoCloseable {
         return connection.client();
     }
 
-    InProcessTestServer server() {
-        return server;
+    ServerPast past() {
+        return new ServerPast(server);
     }
 
     @Override

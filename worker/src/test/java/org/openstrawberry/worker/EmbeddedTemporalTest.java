@@ -2,38 +2,56 @@ package org.openstrawberry.worker;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
-import java.nio.file.Path;
+import io.temporal.client.WorkflowOptions;
+import io.temporal.worker.WorkerFactory;
+import io.temporal.workflow.Workflow;
+import io.temporal.workflow.WorkflowInterface;
+import io.temporal.workflow.WorkflowMethod;
+import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
-import org.openstrawberry.activities.rewards.Rewards;
-import org.openstrawberry.activities.run.RunSetup;
-import org.openstrawberry.activities.runtime.Tensors;
-import org.openstrawberry.config.RunFile;
-import org.openstrawberry.config.RunSpec;
-import org.openstrawberry.workflows.TrainingInput;
-import org.openstrawberry.workflows.client.RunHandle;
 
 class EmbeddedTemporalTest {
+    private static final int TIMES = 5;
+
+    /** Goes on as a new execution so many times; says how often it did. */
+    @WorkflowInterface
+    public interface GoingOn {
+        @WorkflowMethod
+        int goOn(int times, int done);
+    }
+
+    public static final class GoesOn implements GoingOn {
+        @Override
+        public int goOn(int times, int done) {
+            Workflow.sleep(Duration.ofMillis(1));
+            if (done < times) {
+                Workflow.continueAsNew(times, done + 1);
+            }
+            return done;
+        }
+    }
+
     /** By reflection, as it is done: another version of the server that names things otherwise is noticed here. */
     @Test
-    void theServerKeepsNoNotesOfWhatIsOver(@TempDir Path folder) throws ReflectiveOperationException {
-        TinyRun run = new TinyRun(folder);
-        RunSpec spec = RunFile.read(run.file(), run.settings("until.iterations=3"));
-        Path directory = run.directory("run");
-        RunSetup.prepare(spec, directory);
-        try (EmbeddedTemporal temporal = EmbeddedTemporal.start();
-                Tensors tensors = new Tensors();
-                RunWorkers workers =
-                        new RunWorkers(temporal.client(), new SimpleMeterRegistry(), tensors, new Rewards())) {
+    void theServerKeepsLittleOfWhatIsOver() throws ReflectiveOperationException {
+        try (EmbeddedTemporal temporal = EmbeddedTemporal.start()) {
+            WorkerFactory workers = WorkerFactory.newInstance(temporal.client());
+            workers.newWorker("queue").registerWorkflowImplementationTypes(GoesOn.class);
             workers.start();
-            RunHandle.start(temporal.client(), "run", TrainingInput.start(spec, directory.toString()))
-                    .result()
-                    .block();
+            GoingOn workflow = temporal.client()
+                    .newWorkflowStub(
+                            GoingOn.class,
+                            WorkflowOptions.newBuilder().setTaskQueue("queue").build());
 
-            Object timer = LockNotes.timer(temporal.server());
-            assertThat((List<?>) LockNotes.list(timer).get(timer)).isEmpty();
+            assertThat(workflow.goOn(TIMES, 0)).isEqualTo(TIMES);
+
+            assertThat(temporal.past().lockNotes()).isEmpty();
+            List<Integer> events = temporal.past().events().stream().sorted().toList();
+            assertThat(events).hasSize(TIMES + 1);
+            assertThat(events.subList(0, TIMES - 1)).containsOnly(2);
+            assertThat(events.get(TIMES)).isGreaterThan(2);
+            workers.shutdownNow();
         }
     }
 }
