@@ -17,7 +17,7 @@ public final class EmbeddedTemporal implements AutoCloseable {
 
     private EmbeddedTemporal(InProcessTestServer server, WorkflowClientOptions options, Optional<Scope> metrics) {
         this.server = server;
-        new ServerPast(server).drop();
+        new LockNotes(server).drop();
         WorkflowServiceStubsOptions.Builder connecting =
                 WorkflowServiceStubsOptions.newBuilder().setChannel(server.getChannel());
         metrics.ifPresent(connecting::setMetricsScope);
@@ -60,8 +60,8 @@ public final class EmbeddedTemporal implements AutoCloseable {
         return connection.client();
     }
 
-    ServerPast past() {
-        return new ServerPast(server);
+    LockNotes lockNotes() {
+        return new LockNotes(server);
     }
 
     @Override
