@@ -1,12 +1,15 @@
 package org.openstrawberry.worker;
 
 import java.time.Duration;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import org.openstrawberry.config.HealthSpec;
 import org.openstrawberry.config.RunSpec;
 import org.openstrawberry.workflows.Progress;
+import org.openstrawberry.workflows.Progress.State;
 import org.openstrawberry.workflows.RunResult;
 import org.openstrawberry.workflows.client.RunHandle;
 import org.slf4j.Logger;
@@ -19,6 +22,7 @@ import sun.misc.Signal;
 final class RunWatch {
     private static final Logger log = LoggerFactory.getLogger(RunWatch.class);
     private static final Duration LOOK = Duration.ofMillis(200);
+    private static final Set<State> OVER = EnumSet.of(State.DONE, State.FAILED);
 
     private RunWatch() {}
 
@@ -47,10 +51,16 @@ final class RunWatch {
     static Optional<RunResult> until(RunHandle run, RunSpec spec, Mono<?> left) {
         try (ProgressDisplay display = ProgressDisplay.of(spec.name(), () -> health(run, spec))) {
             Mono<Optional<RunResult>> ended = run.result().map(Optional::of);
+            // Asked for again once the run says that it is over: the server in this process has lost track of which
+            // execution goes on as which, in runs of thousands of iterations, so that the first question stood for
+            // good.
             Mono<Optional<RunResult>> shown = run.progress(LOOK)
-                    .concatMap(progress ->
-                            run.historyAfter(display.shown()).doOnNext(rows -> display.show(progress, rows)))
-                    .then(Mono.never());
+                    .concatMap(progress -> run.historyAfter(display.shown())
+                            .doOnNext(rows -> display.show(progress, rows))
+                            .thenReturn(progress))
+                    .filter(progress -> OVER.contains(progress.state()))
+                    .next()
+                    .flatMap(over -> run.result().map(Optional::of));
             Optional<RunResult> result = Mono.firstWithSignal(
                             ended, left.map(any -> Optional.<RunResult>empty()), shown)
                     .block();
