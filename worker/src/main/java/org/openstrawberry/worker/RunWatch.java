@@ -1,15 +1,12 @@
 package org.openstrawberry.worker;
 
 import java.time.Duration;
-import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import org.openstrawberry.config.HealthSpec;
 import org.openstrawberry.config.RunSpec;
 import org.openstrawberry.workflows.Progress;
-import org.openstrawberry.workflows.Progress.State;
 import org.openstrawberry.workflows.RunResult;
 import org.openstrawberry.workflows.client.RunHandle;
 import org.slf4j.Logger;
@@ -22,7 +19,6 @@ import sun.misc.Signal;
 final class RunWatch {
     private static final Logger log = LoggerFactory.getLogger(RunWatch.class);
     private static final Duration LOOK = Duration.ofMillis(200);
-    private static final Set<State> OVER = EnumSet.of(State.DONE, State.FAILED);
 
     private RunWatch() {}
 
@@ -58,7 +54,7 @@ final class RunWatch {
                     .concatMap(progress -> run.historyAfter(display.shown())
                             .doOnNext(rows -> display.show(progress, rows))
                             .thenReturn(progress))
-                    .filter(progress -> OVER.contains(progress.state()))
+                    .filter(progress -> progress.state().isOver())
                     .next()
                     .flatMap(over -> run.result().map(Optional::of));
             Optional<RunResult> result = Mono.firstWithSignal(

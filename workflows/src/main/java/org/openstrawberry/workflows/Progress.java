@@ -44,6 +44,11 @@ public record Progress(
         /** Ended with an error. */
         FAILED;
 
+        /** Whether the run goes on no more. */
+        public boolean isOver() {
+            return this == DONE || this == FAILED;
+        }
+
         /** As it stands in JSON. */
         @JsonValue
         public String written() {

@@ -85,11 +85,8 @@ final class LiveRun {
     private Flux<Progress> looks() {
         return run.handle()
                 .progress(over.get() ? LOOK_AT_ENDED : LOOK)
-                .takeUntil(progress -> over.getAndSet(isOver(progress)) != isOver(progress));
-    }
-
-    private static boolean isOver(Progress progress) {
-        return progress.state() == Progress.State.DONE || progress.state() == Progress.State.FAILED;
+                .takeUntil(progress -> over.getAndSet(progress.state().isOver())
+                        != progress.state().isOver());
     }
 
     /**
