@@ -47,16 +47,10 @@ final class RunWatch {
     static Optional<RunResult> until(RunHandle run, RunSpec spec, Mono<?> left) {
         try (ProgressDisplay display = ProgressDisplay.of(spec.name(), () -> health(run, spec))) {
             Mono<Optional<RunResult>> ended = run.result().map(Optional::of);
-            // Asked for again once the run says that it is over: the server in this process has lost track of which
-            // execution goes on as which, in runs of thousands of iterations, so that the first question stood for
-            // good.
             Mono<Optional<RunResult>> shown = run.progress(LOOK)
-                    .concatMap(progress -> run.historyAfter(display.shown())
-                            .doOnNext(rows -> display.show(progress, rows))
-                            .thenReturn(progress))
-                    .filter(progress -> progress.state().isOver())
-                    .next()
-                    .flatMap(over -> run.result().map(Optional::of));
+                    .concatMap(progress ->
+                            run.historyAfter(display.shown()).doOnNext(rows -> display.show(progress, rows)))
+                    .then(Mono.never());
             Optional<RunResult> result = Mono.firstWithSignal(
                             ended, left.map(any -> Optional.<RunResult>empty()), shown)
                     .block();

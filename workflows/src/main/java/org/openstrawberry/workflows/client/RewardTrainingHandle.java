@@ -3,7 +3,6 @@ package org.openstrawberry.workflows.client;
 import io.temporal.client.WorkflowClient;
 import io.temporal.client.WorkflowExecutionAlreadyStarted;
 import io.temporal.client.WorkflowExecutionDescription;
-import io.temporal.client.WorkflowFailedException;
 import io.temporal.client.WorkflowNotFoundException;
 import io.temporal.client.WorkflowOptions;
 import io.temporal.client.WorkflowStub;
@@ -11,7 +10,6 @@ import io.temporal.common.SearchAttributes;
 import java.time.Duration;
 import java.util.Optional;
 import org.openstrawberry.config.InvalidInputException;
-import org.openstrawberry.workflows.Failures;
 import org.openstrawberry.workflows.Progress;
 import org.openstrawberry.workflows.RewardTrainingWorkflow;
 import org.openstrawberry.workflows.RunAttributes;
@@ -30,10 +28,12 @@ public final class RewardTrainingHandle {
     /** By which Temporal knows such workflows. */
     static final String TYPE = "RewardTrainingWorkflow";
 
+    private final WorkflowClient client;
     private final WorkflowStub stub;
     private final RewardTrainingWorkflow workflow;
 
     private RewardTrainingHandle(WorkflowClient client, String id) {
+        this.client = client;
         this.stub = client.newUntypedWorkflowStub(id);
         this.workflow = client.newWorkflowStub(RewardTrainingWorkflow.class, id);
     }
@@ -107,7 +107,6 @@ public final class RewardTrainingHandle {
 
     /** What came out; a {@link RunFailedException} where the training failed. */
     public Mono<Exported> result() {
-        return Mono.fromFuture(() -> stub.getResultAsync(Exported.class))
-                .onErrorMap(WorkflowFailedException.class, e -> new RunFailedException(Failures.reason(e), e));
+        return Outcome.of(client, stub.getExecution().getWorkflowId(), Exported.class);
     }
 }

@@ -5,7 +5,6 @@ import io.temporal.api.common.v1.Payloads;
 import io.temporal.api.enums.v1.WorkflowExecutionStatus;
 import io.temporal.client.WorkflowClient;
 import io.temporal.client.WorkflowExecutionAlreadyStarted;
-import io.temporal.client.WorkflowFailedException;
 import io.temporal.client.WorkflowNotFoundException;
 import io.temporal.client.WorkflowOptions;
 import io.temporal.client.WorkflowStub;
@@ -230,7 +229,6 @@ public final class RunHandle {
 
     /** How the run ended; a {@link RunFailedException} where it failed. */
     public Mono<RunResult> result() {
-        return Mono.fromFuture(() -> stub.getResultAsync(RunResult.class))
-                .onErrorMap(WorkflowFailedException.class, e -> new RunFailedException(Failures.reason(e), e));
+        return Outcome.of(client, id(), RunResult.class);
     }
 }

@@ -3,7 +3,6 @@ package org.openstrawberry.workflows.client;
 import io.temporal.client.WorkflowClient;
 import io.temporal.client.WorkflowExecutionAlreadyStarted;
 import io.temporal.client.WorkflowExecutionDescription;
-import io.temporal.client.WorkflowFailedException;
 import io.temporal.client.WorkflowNotFoundException;
 import io.temporal.client.WorkflowOptions;
 import io.temporal.client.WorkflowStub;
@@ -11,7 +10,6 @@ import io.temporal.common.SearchAttributes;
 import java.time.Duration;
 import java.util.Optional;
 import org.openstrawberry.config.InvalidInputException;
-import org.openstrawberry.workflows.Failures;
 import org.openstrawberry.workflows.RunAttributes;
 import org.openstrawberry.workflows.SweepInput;
 import org.openstrawberry.workflows.SweepResults;
@@ -27,10 +25,12 @@ import reactor.core.scheduler.Schedulers;
 public final class SweepHandle {
     private static final Logger log = LoggerFactory.getLogger(SweepHandle.class);
 
+    private final WorkflowClient client;
     private final WorkflowStub stub;
     private final SweepWorkflow workflow;
 
     private SweepHandle(WorkflowClient client, String id) {
+        this.client = client;
         this.stub = client.newUntypedWorkflowStub(id);
         this.workflow = client.newWorkflowStub(SweepWorkflow.class, id);
     }
@@ -107,7 +107,6 @@ public final class SweepHandle {
 
     /** The final table; a {@link RunFailedException} where every trial failed. */
     public Mono<SweepResults> result() {
-        return Mono.fromFuture(() -> stub.getResultAsync(SweepResults.class))
-                .onErrorMap(WorkflowFailedException.class, e -> new RunFailedException(Failures.reason(e), e));
+        return Outcome.of(client, stub.getExecution().getWorkflowId(), SweepResults.class);
     }
 }
