@@ -11,6 +11,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Function;
 import java.util.function.IntSupplier;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -28,7 +29,6 @@ import org.openstrawberry.config.PromptRow;
 import org.openstrawberry.config.RunFile;
 import org.openstrawberry.config.RunFile.Difference;
 import org.openstrawberry.config.RunSpec;
-import org.openstrawberry.config.WarmupRow;
 import org.openstrawberry.model.pretrained.ModelDirectory;
 import org.openstrawberry.workflows.Convergence;
 import org.openstrawberry.workflows.RunResult;
@@ -234,34 +234,41 @@ public final class RunSetup {
     }
 
     private static void checkLengths(Run run, Path file, List<PromptRow> rows, int room) {
-        for (PromptRow row : rows) {
-            checkLength(row.place(file), () -> run.promptIds(row).length, room, "the prompt");
-        }
+        refuseFirst(rows, row -> lengthProblem(row.place(file), () -> run.promptIds(row).length, room, "the prompt"));
     }
 
     private static void checkWarmUp(Run run, Path file, int positions) {
-        for (WarmupRow row : run.warmup()) {
-            checkLength(
-                    file + ":" + row.line(),
-                    () -> run.tokenizer().encode(row.prompt()).length
-                            + run.tokenizer().encodeWithout(row.completion()).length
-                            + 1,
-                    positions,
-                    "prompt, completion and end-of-sequence");
-        }
+        refuseFirst(
+                run.warmup(),
+                row -> lengthProblem(
+                        file + ":" + row.line(),
+                        () -> run.tokenizer().encode(row.prompt()).length
+                                + run.tokenizer().encodeWithout(row.completion()).length
+                                + 1,
+                        positions,
+                        "prompt, completion and end-of-sequence"));
     }
 
-    private static void checkLength(String place, IntSupplier tokens, int room, String what) {
+    /** Looks at all rows on all cores: of large files, tokens take the longest of all checks. */
+    private static <R> void refuseFirst(List<R> rows, Function<R, Optional<InvalidInputException>> problem) {
+        rows.parallelStream().map(problem).flatMap(Optional::stream).findFirst().ifPresent(first -> {
+            throw first;
+        });
+    }
+
+    private static Optional<InvalidInputException> lengthProblem(
+            String place, IntSupplier tokens, int room, String what) {
         int found;
         try {
             found = tokens.getAsInt();
         } catch (InvalidInputException e) {
-            throw new InvalidInputException(place + ": " + e.getMessage(), e);
+            return Optional.of(new InvalidInputException(place + ": " + e.getMessage(), e));
         }
-        if (found > room) {
-            throw new InvalidInputException(place + ": found " + found + " tokens in " + what + ", expected at most "
-                    + room + " by max_position_embeddings of the model and sampling.max-new-tokens");
-        }
+        return found <= room
+                ? Optional.empty()
+                : Optional.of(new InvalidInputException(place + ": found " + found + " tokens in " + what
+                        + ", expected at most " + room
+                        + " by max_position_embeddings of the model and sampling.max-new-tokens"));
     }
 
     private static List<Difference> checkSame(RunSpec spec, Path directory, Path runFile) {
