@@ -23,6 +23,11 @@ public final class EvenLetters implements RewardProvider {
     }
 
     @Override
+    public boolean quick() {
+        return true;
+    }
+
+    @Override
     public Reward create(Map<String, Object> settings) {
         return sample -> Mono.just(score(sample.completion()));
     }

@@ -20,7 +20,7 @@ import org.openstrawberry.workflows.steps.Thoughts;
  */
 final class Gate extends WorkerInterceptorBase {
     private static final Duration HEARTBEAT = Duration.ofSeconds(2);
-    private static final Set<String> PARTS = Set.of("generate", "score", "train");
+    private static final Set<String> PARTS = Set.of("generate", "train");
 
     private final int tokens;
     private final int pairs;
@@ -79,12 +79,10 @@ final class Gate extends WorkerInterceptorBase {
     @Override
     public ActivityInboundCallsInterceptor interceptActivity(ActivityInboundCallsInterceptor next) {
         return new ActivityInboundCallsInterceptorBase(next) {
-            private String step = "";
             private Runnable heartbeat = () -> {};
 
             @Override
             public void init(ActivityExecutionContext context) {
-                step = context.getInfo().getActivityType();
                 heartbeat = () -> context.heartbeat(null);
                 super.init(context);
             }
@@ -94,13 +92,12 @@ final class Gate extends WorkerInterceptorBase {
                 if (input.getArguments().length > 0 && input.getArguments()[0] instanceof ThoughtRequest request) {
                     hold(request.prompts().iteration(), heartbeat);
                 }
-                long start = System.nanoTime();
                 ActivityOutput output = super.execute(input);
-                note(output.getResult(), (System.nanoTime() - start) / 1e9);
+                note(output.getResult());
                 return output;
             }
 
-            private void note(Object result, double time) {
+            private void note(Object result) {
                 if (result instanceof Thoughts thoughts) {
                     require("tokens", thoughts.tokens(), tokens);
                     took("generate", thoughts.modelSeconds());
@@ -108,8 +105,6 @@ final class Gate extends WorkerInterceptorBase {
                     require("pairs", formed.formed(), pairs);
                 } else if (result instanceof Step trained) {
                     took("train", trained.modelSeconds());
-                } else if (step.equals("Score")) {
-                    took("score", time);
                 }
             }
         };

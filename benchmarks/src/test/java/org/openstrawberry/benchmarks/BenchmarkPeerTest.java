@@ -80,7 +80,7 @@ class BenchmarkPeerTest {
 
         assertThat(lines).hasSize(3);
         lines.subList(1, 3).forEach(line -> {
-            double parts = Stream.of("generate", "score", "train")
+            double parts = Stream.of("generate", "train")
                     .mapToDouble(part -> line.path(part).doubleValue())
                     .peek(part -> assertThat(part).isPositive())
                     .sum();

@@ -27,8 +27,9 @@ final class MetricsRow {
             Optional<Evaluation> evaluation,
             Map<String, Double> phaseSeconds) {
         Map<String, Double> row = new LinkedHashMap<>(step.metrics());
-        // What was sampled ahead took its time in another phase; and a service's answers come in the same one.
-        boolean apart = spec.sampling().ahead() > 0 || spec.reward().remote();
+        // What was sampled ahead took its time in another phase; and what is scored at once, in the same one.
+        boolean apart = spec.sampling().ahead() > 0
+                || scores.stream().anyMatch(shard -> shard.thoughts().scored().isPresent());
         addThoughts(row, scores, apart ? thinkingSeconds(scores) : phaseSeconds.getOrDefault(OnlineDpo.GENERATE, 0.0));
         pairs.found().ifPresent(row::putAll);
         row.put("pairs/formed", (double) pairs.formed());

@@ -165,11 +165,18 @@ public final class OnlineDpo implements TrainingWorkflow {
                         new ThoughtRequest(run, prompts, shard, spec.sampling(), state.parent())))
                 .toList();
         List<Promise<Scores>> scores = thoughts.stream()
-                .map(shard -> shard.thenCompose(generated -> Async.function(
-                        Steps.rewards(shardSummary(prompts, "scores", generated.shard()))::score,
-                        new ScoreRequest(run, prompts, generated, spec.reward()))))
+                .map(shard -> shard.thenCompose(generated -> score(prompts, generated)))
                 .toList();
         return new Thinking(prompts, thoughts, scores);
+    }
+
+    /** A step of its own, unless whoever generated the shard has scored it at once. */
+    private Promise<Scores> score(PromptBatch prompts, Thoughts shard) {
+        return shard.scored()
+                .map(scored -> Workflow.newPromise(Scores.of(shard, scored)))
+                .orElseGet(() -> Async.function(
+                        Steps.rewards(shardSummary(prompts, "scores", shard.shard()))::score,
+                        new ScoreRequest(run, prompts, shard, spec.reward())));
     }
 
     private List<Scores> scores(Thinking thinking) {

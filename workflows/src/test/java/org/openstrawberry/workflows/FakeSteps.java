@@ -51,6 +51,7 @@ final class FakeSteps
     private final Map<String, TrainingState> states = new ConcurrentHashMap<>();
     private volatile IntToDoubleFunction heldOut = iteration -> 0.5;
     private volatile IntToDoubleFunction kl = iteration -> 0;
+    private volatile Optional<Thoughts.Scored> scored = Optional.empty();
     private final Map<Integer, Integer> parents = new ConcurrentHashMap<>();
     private final Map<String, RunResult> ended = new ConcurrentHashMap<>();
     private final ConcurrentLinkedQueue<Double> betas = new ConcurrentLinkedQueue<>();
@@ -70,6 +71,11 @@ final class FakeSteps
         for (String queue : List.of(TaskQueues.THOUGHTS, TaskQueues.REWARDS, TaskQueues.TRAINER, HOST)) {
             temporal.newWorker(queue).registerActivitiesImplementations(this);
         }
+    }
+
+    /** From now on shards come with scores. */
+    void scoreAtOnce(double mean) {
+        scored = Optional.of(new Thoughts.Scored(FILE, 8, 0, 8 * mean));
     }
 
     List<String> calls() {
@@ -177,7 +183,7 @@ final class FakeSteps
         temperatures.add(
                 iteration + "/" + request.shard() + " " + request.sampling().temperature());
         note(request.run(), "generate " + iteration + "/" + request.shard());
-        return new Thoughts(iteration, request.shard(), FILE, 8, 64, 8, 0);
+        return new Thoughts(iteration, request.shard(), FILE, 8, 64, 8, 0, scored);
     }
 
     @Override

@@ -107,6 +107,19 @@ class OnlineDpoTest {
     }
 
     @Test
+    void aShardThatComesWithScoresIsNotScoredAgain() {
+        steps.scoreAtOnce(0.75);
+
+        RunHandle run = start("until.iterations=2", "sampling.shards=2");
+        run.result().block();
+
+        assertThat(steps.calls()).contains("generate 2/1", "pair 2").noneMatch(call -> call.startsWith("score"));
+        assertThat(run.history(0))
+                .hasSize(2)
+                .allSatisfy(row -> assertThat(row.values()).containsEntry("objective/scores", 0.75));
+    }
+
+    @Test
     void aFailedStepIsTriedAgain() {
         steps.failOnce("step 1");
 

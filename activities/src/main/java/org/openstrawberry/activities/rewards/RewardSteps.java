@@ -21,6 +21,7 @@ import org.openstrawberry.workflows.steps.ArtifactRef;
 import org.openstrawberry.workflows.steps.PromptBatch;
 import org.openstrawberry.workflows.steps.RewardActivities;
 import org.openstrawberry.workflows.steps.Scores;
+import org.openstrawberry.workflows.steps.Thoughts;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import reactor.core.publisher.Flux;
@@ -41,11 +42,7 @@ public final class RewardSteps implements RewardActivities {
     @Override
     public Scores score(ScoreRequest request) {
         Run run = runs.open(request.run());
-        String path = RunLayout.scores(
-                request.thoughts().iteration(), request.thoughts().shard());
-        ArtifactRef artifact =
-                run.store().once(path, out -> Json.lines(scores(run, request)).write(out));
-        return summary(request, artifact, Json.readLines(run.store().resolve(path), ScoreLine.class));
+        return Scores.of(request.thoughts(), scored(run, request.prompts(), request.thoughts(), request.reward()));
     }
 
     /**
@@ -74,16 +71,55 @@ public final class RewardSteps implements RewardActivities {
         }
     }
 
+    /**
+     * Scores a shard that this process has just generated, where that takes less time than a step of its own; or finds
+     * that it is scored already, early or by the trees that it came from.
+     *
+     * @return empty where it is left to {@link #score}, as it is where it fails
+     */
+    public Optional<Thoughts.Scored> atOnce(Run run, PromptBatch prompts, Thoughts shard) {
+        RewardSpec reward = run.spec().reward();
+        try {
+            return rewards.apply(reward).quick()
+                            || run.store().find(path(shard)).isPresent()
+                    ? Optional.of(scored(run, prompts, shard, reward))
+                    : Optional.empty();
+        } catch (RuntimeException e) {
+            log.warn("iteration {}: shard {} is left to a step of its own", shard.iteration(), shard.shard(), e);
+            return Optional.empty();
+        }
+    }
+
+    private static String path(Thoughts shard) {
+        return RunLayout.scores(shard.iteration(), shard.shard());
+    }
+
     private static Map<Integer, PromptLine> texts(Run run, PromptBatch prompts) {
         return Json.readLines(run.store().verified(prompts.artifact()), PromptLine.class).stream()
                 .collect(Collectors.toMap(PromptLine::prompt, Function.identity()));
     }
 
-    private List<ScoreLine> scores(Run run, ScoreRequest request) {
-        Map<Integer, PromptLine> prompts = texts(run, request.prompts());
-        Scorer scorer = rewards.apply(request.reward());
-        List<ScoreLine> scores = Json.stream(
-                        run.store().verified(request.thoughts().artifact()), ThoughtLine.class)
+    private Thoughts.Scored scored(Run run, PromptBatch prompts, Thoughts shard, RewardSpec reward) {
+        ArtifactRef artifact = run.store()
+                .once(
+                        path(shard),
+                        out -> Json.lines(scores(run, prompts, shard, reward)).write(out));
+        List<ScoreLine> scores = Json.readLines(run.store().resolve(artifact.path()), ScoreLine.class);
+        double[] finite = scores.stream()
+                .flatMap(score -> score.reward().stream())
+                .mapToDouble(Double::doubleValue)
+                .toArray();
+        double sum = 0;
+        for (double score : finite) {
+            sum += score;
+        }
+        return new Thoughts.Scored(artifact, finite.length, scores.size() - finite.length, sum);
+    }
+
+    private List<ScoreLine> scores(Run run, PromptBatch batch, Thoughts shard, RewardSpec reward) {
+        Map<Integer, PromptLine> prompts = texts(run, batch);
+        Scorer scorer = rewards.apply(reward);
+        List<ScoreLine> scores = Json.stream(run.store().verified(shard.artifact()), ThoughtLine.class)
                 .bufferUntilChanged(ThoughtLine::prompt)
                 .flatMapSequential(thoughts -> score(scorer, prompts, thoughts), Scorer.CONCURRENCY)
                 .collectList()
@@ -121,23 +157,5 @@ public final class RewardSteps implements RewardActivities {
                 scored.reward(),
                 scored.error(),
                 scored.parts().isEmpty() ? Optional.empty() : Optional.of(new TreeMap<>(scored.parts())));
-    }
-
-    private static Scores summary(ScoreRequest request, ArtifactRef artifact, List<ScoreLine> scores) {
-        double[] rewards = scores.stream()
-                .flatMap(score -> score.reward().stream())
-                .mapToDouble(Double::doubleValue)
-                .toArray();
-        double sum = 0;
-        for (double reward : rewards) {
-            sum += reward;
-        }
-        return new Scores(
-                request.thoughts().iteration(),
-                request.thoughts(),
-                artifact,
-                rewards.length,
-                scores.size() - rewards.length,
-                sum);
     }
 }

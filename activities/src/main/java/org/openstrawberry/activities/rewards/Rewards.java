@@ -41,6 +41,24 @@ public final class Rewards implements Function<RewardSpec, Scorer>, AutoCloseabl
     /** What tells rewards apart; the quorum is not the reward's matter. */
     private record Key(RewardKind kind, RewardLimits limits) {}
 
+    /** What computes scores within microseconds. */
+    private record Quick(Scorer scorer) implements Scorer {
+        @Override
+        public Mono<List<Scored>> score(List<Reward.Sample> group, String place) {
+            return scorer.score(group, place);
+        }
+
+        @Override
+        public boolean quick() {
+            return true;
+        }
+
+        @Override
+        public void close() {
+            scorer.close();
+        }
+    }
+
     /** Rewards without classifiers. */
     public Rewards() {
         this(spec -> {
@@ -86,7 +104,7 @@ public final class Rewards implements Function<RewardSpec, Scorer>, AutoCloseabl
 
     private Scorer made(RewardKind kind, RewardLimits limits) {
         if (kind instanceof VerifierSpec verifier) {
-            return BatchScorer.each(Verifiers.of(verifier), limits, firstRetry);
+            return new Quick(BatchScorer.each(Verifiers.of(verifier), limits, firstRetry));
         }
         if (kind instanceof CommandSpec command) {
             return CommandRewards.of(command, limits, firstRetry);
@@ -98,7 +116,10 @@ public final class Rewards implements Function<RewardSpec, Scorer>, AutoCloseabl
             return Judges.of(judge, limits, new Secrets(environment), firstRetryOverNetwork);
         }
         if (kind instanceof JavaSpec java) {
-            return onThreads(provided("reward.java", java), limits);
+            Reward reward = provided("reward.java", java);
+            return provider("reward.java", java).quick()
+                    ? new Quick(BatchScorer.each(reward, limits, firstRetry))
+                    : onThreads(reward, limits);
         }
         if (kind instanceof ClassifierSpec classifier) {
             return classifier(classifier, limits);

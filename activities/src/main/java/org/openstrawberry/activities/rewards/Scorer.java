@@ -20,6 +20,11 @@ public interface Scorer extends AutoCloseable {
      */
     Mono<List<Scored>> score(List<Sample> group, String place);
 
+    /** Whether scores take so little time that a step of their own would take longer. */
+    default boolean quick() {
+        return false;
+    }
+
     /** Lets go of what it holds; nothing is asked afterwards. */
     @Override
     default void close() {}

@@ -70,6 +70,11 @@ final class SumScorer implements Scorer {
         return sums;
     }
 
+    @Override
+    public boolean quick() {
+        return parts.values().stream().allMatch(Scorer::quick);
+    }
+
     private static Optional<Scored> failure(Map<String, List<Scored>> scores, int i) {
         return scores.entrySet().stream()
                 .flatMap(part -> part.getValue().get(i).error().stream()

@@ -56,9 +56,16 @@ public final class ThoughtSteps implements ThoughtActivities {
     @Override
     public Thoughts generate(ThoughtRequest request) {
         Run run = runs.open(request.run());
-        if (request.sampling().tree().isPresent()) {
-            return trees.grow(run, request, request.sampling().tree().get());
-        }
+        Thoughts thoughts = request.sampling()
+                .tree()
+                .map(tree -> trees.grow(run, request, tree))
+                .orElseGet(() -> generate(run, request));
+        return scoring.flatMap(rewards -> rewards.atOnce(run, request.prompts(), thoughts))
+                .map(thoughts::with)
+                .orElse(thoughts);
+    }
+
+    private Thoughts generate(Run run, ThoughtRequest request) {
         String path = RunLayout.thoughts(request.prompts().iteration(), request.shard());
         DoubleAdder seconds = new DoubleAdder();
         ArtifactRef artifact = run.store().find(path).orElseGet(() -> generate(run, request, path, seconds));
@@ -70,7 +77,8 @@ public final class ThoughtSteps implements ThoughtActivities {
                 lines.size(),
                 lines.stream().mapToLong(line -> line.ids().length).sum(),
                 (int) lines.stream().filter(ThoughtLine::ended).count(),
-                seconds.sum());
+                seconds.sum(),
+                Optional.empty());
     }
 
     private ArtifactRef generate(Run run, ThoughtRequest request, String path, DoubleAdder seconds) {

@@ -76,7 +76,8 @@ final class TreeThinking {
                 thoughts.size(),
                 growth.forest.written(),
                 (int) thoughts.stream().filter(ThoughtLine::ended).count(),
-                growth.seconds);
+                growth.seconds,
+                Optional.empty());
     }
 
     /** The trees of one request. */

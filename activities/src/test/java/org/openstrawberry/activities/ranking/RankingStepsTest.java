@@ -122,7 +122,7 @@ class RankingStepsTest {
             }
         }
         PromptBatch batch = new PromptBatch(1, publish("prompts", prompts), prompts.size());
-        Thoughts shard = new Thoughts(1, 0, publish("thoughts", thoughts), thoughts.size(), 0, 0, 0);
+        Thoughts shard = new Thoughts(1, 0, publish("thoughts", thoughts), thoughts.size(), 0, 0, 0, Optional.empty());
         Scores scored = new Scores(1, shard, publish("scores", scores), scores.size(), 0, 0);
         return new RankingSteps(new Runs())
                 .rankAndPair(

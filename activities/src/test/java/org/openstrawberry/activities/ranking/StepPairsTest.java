@@ -179,7 +179,8 @@ class StepPairsTest {
         publish("tree-00", steps);
         List<PromptLine> prompts = List.of(new PromptLine(1, 0, 0, 0, "?", new int[] {7}, Map.of()));
         PromptBatch batch = new PromptBatch(1, publish("prompts", prompts), 1);
-        Thoughts shard = new Thoughts(1, 0, publish("thoughts-00", thoughts), thoughts.size(), 0, 0, 0);
+        Thoughts shard =
+                new Thoughts(1, 0, publish("thoughts-00", thoughts), thoughts.size(), 0, 0, 0, Optional.empty());
         Scores scored = new Scores(1, shard, publish("scores-00", scores), scores.size(), 0, 0);
         Pairs pairs = new RankingSteps(new Runs())
                 .rankAndPair(

@@ -1,5 +1,7 @@
 package org.openstrawberry.workflows.steps;
 
+import org.openstrawberry.workflows.steps.Thoughts.Scored;
+
 /**
  * The rewards of one shard, beside its thoughts.
  *
@@ -9,4 +11,14 @@ package org.openstrawberry.workflows.steps;
  * @param rewardSum sum of the finite rewards
  */
 public record Scores(
-        int iteration, Thoughts thoughts, ArtifactRef artifact, int scored, int quarantined, double rewardSum) {}
+        int iteration, Thoughts thoughts, ArtifactRef artifact, int scored, int quarantined, double rewardSum) {
+    public static Scores of(Thoughts thoughts, Scored scored) {
+        return new Scores(
+                thoughts.iteration(),
+                thoughts,
+                scored.artifact(),
+                scored.sequences(),
+                scored.quarantined(),
+                scored.rewardSum());
+    }
+}
