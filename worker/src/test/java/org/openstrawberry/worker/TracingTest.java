@@ -60,14 +60,7 @@ class TracingTest {
                                 .isTrue());
                 assertThat(trace)
                         .extracting(Span::name)
-                        .contains(
-                                "sampleprompts",
-                                "generate",
-                                "score",
-                                "rankandpair",
-                                "dpostep",
-                                "record",
-                                "reward.http");
+                        .contains("sampleprompts", "generate", "rankandpair", "dpostep", "record", "reward.http");
                 assertThat(trace)
                         .filteredOn(span -> span.name().equals("dpostep"))
                         .allSatisfy(span -> {
