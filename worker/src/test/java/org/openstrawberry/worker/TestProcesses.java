@@ -169,6 +169,8 @@ final class TestProcesses implements AutoCloseable {
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-XX:+UseSerialGC",
+                "-XX:TieredStopAtLevel=1", // as the launcher does
+                "-XX:CompileThresholdScaling=0.1",
                 "-cp",
                 System.getProperty("java.class.path"),
                 "org.openstrawberry.worker.Main"));
