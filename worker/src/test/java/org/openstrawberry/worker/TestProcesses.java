@@ -166,14 +166,7 @@ final class TestProcesses implements AutoCloseable {
     }
 
     static List<String> ours(List<String> arguments) {
-        List<String> command = new ArrayList<>(List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-XX:+UseSerialGC",
-                "-XX:TieredStopAtLevel=1", // as the launcher does
-                "-XX:CompileThresholdScaling=0.1",
-                "-cp",
-                System.getProperty("java.class.path"),
-                "org.openstrawberry.worker.Main"));
+        List<String> command = new ArrayList<>(TestJava.main());
         command.addAll(arguments);
         return command;
     }
