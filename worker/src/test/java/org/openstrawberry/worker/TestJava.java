@@ -51,7 +51,7 @@ final class TestJava {
             throw new IllegalStateException(e);
         }
         // An archive that does not fit is left alone, without a word.
-        return main("-XX:SharedArchiveFile=" + archive, "-Xshare:auto", "-Xlog:disable", "-Xlog:all=error:stderr");
+        return main("-XX:SharedArchiveFile=" + archive, "-Xshare:auto", "-Xlog:cds*=off");
     }
 
     private static boolean isStale(Path archive) throws IOException {
