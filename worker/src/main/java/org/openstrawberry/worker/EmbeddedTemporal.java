@@ -67,6 +67,8 @@ public final class EmbeddedTemporal implements AutoCloseable {
     @Override
     public void close() {
         connection.close();
+        // Else the server waits for seconds for whoever still asks it for the result of a run that was left.
+        server.getChannel().shutdownNow();
         server.close();
     }
 }

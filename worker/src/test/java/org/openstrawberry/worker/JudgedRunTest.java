@@ -233,7 +233,7 @@ class JudgedRunTest {
         RunSpec spec = RunFile.read(run.file(), run.settings(settings));
         Path directory = run.directory(name);
         RunSetup.prepare(spec, directory);
-        try (EmbeddedTemporal temporal = EmbeddedTemporal.start()) {
+        try (EmbeddedTemporal temporal = ShortBackOff.temporal()) {
             WorkflowClient client = temporal.client();
             try (Tensors tensors = new Tensors();
                     RunWorkers workers = new RunWorkers(client, new SimpleMeterRegistry(), tensors, rewards)) {

@@ -46,7 +46,7 @@ class KillTest {
 
     @Test
     void aRunKilledTenTimesEndsWithTheSameWeightsAndPairs() throws Exception {
-        assertThat(start("undisturbed").waitFor()).isZero();
+        trainUndisturbed();
         killAt(MOMENTS);
 
         assertThat(run.outcome("killed")).isEqualTo(run.outcome("undisturbed"));
@@ -64,7 +64,7 @@ class KillTest {
             "reward.verifier=null",
             "reward.classifier.model=" + run.rewardModel()
         };
-        assertThat(start("undisturbed", settings).waitFor()).isZero();
+        trainUndisturbed(settings);
         killAt(
                 List.of(
                         "checkpoints/warmup-000008",
@@ -86,7 +86,7 @@ class KillTest {
             "data.held-out=null",
             "until.iterations=3"
         };
-        assertThat(start("undisturbed", settings).waitFor()).isZero();
+        trainUndisturbed(settings);
         killAt(
                 List.of(
                         "iterations/000001/wave-00-0000.jsonl",
@@ -115,6 +115,11 @@ class KillTest {
             }
         }
         return file;
+    }
+
+    private void trainUndisturbed(String... settings) {
+        assertThat(Main.run(run.train("undisturbed", settings).toArray(String[]::new)))
+                .isZero();
     }
 
     private void killAt(List<String> moments, String... settings) throws Exception {

@@ -9,7 +9,8 @@ import org.junit.jupiter.api.Test;
 
 /** The modules' arrows: worker → activities → {workflows, model} → config. */
 class ModuleArrowsTest {
-    private final JavaClasses classes = new ClassFileImporter()
+    /** Read once: reading them takes seconds. */
+    private static final JavaClasses CLASSES = new ClassFileImporter()
             .withImportOption(new ImportOption.DoNotIncludeTests())
             .importPackages("org.openstrawberry");
 
@@ -28,7 +29,7 @@ class ModuleArrowsTest {
                         "io.temporal..",
                         "ai.djl..",
                         "reactor..")
-                .check(classes);
+                .check(CLASSES);
     }
 
     @Test
@@ -43,7 +44,7 @@ class ModuleArrowsTest {
                         "org.openstrawberry.activities..",
                         "org.openstrawberry.worker..",
                         "io.temporal..")
-                .check(classes);
+                .check(CLASSES);
     }
 
     @Test
@@ -59,7 +60,7 @@ class ModuleArrowsTest {
                         "org.openstrawberry.worker..",
                         "ai.djl..",
                         "java.nio.file..")
-                .check(classes);
+                .check(CLASSES);
     }
 
     @Test
@@ -72,7 +73,7 @@ class ModuleArrowsTest {
                 .should()
                 .dependOnClassesThat()
                 .resideInAPackage("reactor..")
-                .check(classes);
+                .check(CLASSES);
     }
 
     @Test
@@ -83,6 +84,6 @@ class ModuleArrowsTest {
                 .should()
                 .dependOnClassesThat()
                 .resideInAPackage("org.openstrawberry.worker..")
-                .check(classes);
+                .check(CLASSES);
     }
 }

@@ -105,7 +105,8 @@ class RewardFailureTest {
 
     @Test
     void aThoughtOfATreeWithoutARewardIsNoVisitAndNoZero() {
-        Function<RewardSpec, Scorer> someFail = spec -> Scorer.of(sample -> sample.tokens() % 3 == 0
+        AtomicInteger asked = new AtomicInteger();
+        Function<RewardSpec, Scorer> someFail = spec -> Scorer.of(sample -> asked.incrementAndGet() % 3 == 0
                 ? Mono.error(new IllegalStateException("no score for a third"))
                 : Mono.just(1.0 + sample.tokens()));
         List<IterationMetrics> rows = train("run", someFail, with("reward.quorum=0.1"));
@@ -200,7 +201,7 @@ class RewardFailureTest {
         RunSpec spec = RunFile.read(run.file(), run.settings(settings));
         Path directory = run.directory(name);
         RunSetup.prepare(spec, directory);
-        try (EmbeddedTemporal temporal = EmbeddedTemporal.start()) {
+        try (EmbeddedTemporal temporal = ShortBackOff.temporal()) {
             WorkflowClient client = temporal.client();
             try (Tensors tensors = new Tensors();
                     RunWorkers workers = new RunWorkers(client, new SimpleMeterRegistry(), tensors, rewards)) {

@@ -75,7 +75,7 @@ class RewardsAndDataTest {
                             + "/'}}}, normalize: z-score}}",
                     "data.prompts=" + folder.resolve("train.csv"),
                     "data.held-out=null",
-                    "data.held-out-fraction=0.005",
+                    "data.held-out-fraction=0.05",
                     "data.on-error=skip",
                     "until.iterations=2");
             assertThat(Main.run(command.toArray(String[]::new))).isZero();

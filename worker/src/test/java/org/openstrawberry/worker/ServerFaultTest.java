@@ -12,10 +12,15 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.api.io.TempDir;
-import org.openstrawberry.worker.TrainCommandTest.Said;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 
-/** Runs on a real Temporal server, whose processes die. Needs the temporal command: see tools/temporal/build. */
+/**
+ * Runs on a real Temporal server, whose processes die. Needs the temporal command: see tools/temporal/build. Two tests at a
+ * time, since most of it is waiting for time-outs: so none may change what this process prints to.
+ */
 @EnabledIf("hasTemporal")
+@Execution(ExecutionMode.CONCURRENT)
 class ServerFaultTest {
     private final TinyRun run;
     private final TestProcesses processes;
@@ -203,15 +208,15 @@ class ServerFaultTest {
         List<String> arguments = new ArrayList<>(run.train("run", settings));
         arguments.set(0, "start");
         arguments.addAll(List.of("--id", "run", "--server", processes.server()));
-        assertThat(Said.by(arguments).err()).isEmpty();
+        assertThat(processes.strawberry(arguments.toArray(String[]::new))).isEqualTo("run\n");
     }
 
     /** What our command line prints, on both streams. */
     private String said(String... arguments) {
         List<String> command = new ArrayList<>(List.of(arguments));
         command.addAll(List.of("--server", processes.server()));
-        Said said = Said.by(command);
-        return said.out() + said.err();
+        return TestProcesses.strawberry(Map.of(), command.toArray(String[]::new))
+                .output();
     }
 
     private void awaitFile(String path) throws InterruptedException {

@@ -2,7 +2,6 @@ package org.openstrawberry.worker;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -70,7 +69,7 @@ class ServerForkTest {
         List<String> arguments = new ArrayList<>(run.train("run"));
         arguments.set(0, "start");
         arguments.addAll(List.of("--id", "run", "--server", processes.server()));
-        processes.strawberry(arguments.toArray(String[]::new));
+        assertThat(Said.by(arguments).err()).isEmpty();
     }
 
     private String fork(String parent, String iteration, String... more) {
@@ -82,8 +81,9 @@ class ServerForkTest {
         return said.out() + said.err();
     }
 
-    private void result(String id) throws IOException {
-        assertThat(processes.strawberry("result", id, "--server", processes.server()))
-                .contains("iterations done");
+    private void result(String id) {
+        Said said = Said.by(List.of("result", id, "--server", processes.server()));
+        assertThat(said.out()).as(said.err()).contains("iterations done");
+        assertThat(said.code()).isZero();
     }
 }

@@ -50,20 +50,20 @@ class ServerScheduleTest {
         processes.worker("worker");
         String first = only().path("runs").path(0).asText();
         assertThat(first).startsWith("often-20");
-        processes.strawberry("result", first, "--server", processes.server());
+        strawberry("result", first);
         assertTrained(first);
 
         schedule("trigger", "often");
         TestProcesses.await("the triggered run", () -> only().path("runs").size() == 2);
         String second = only().path("runs").path(1).asText();
-        processes.strawberry("result", second, "--server", processes.server());
+        strawberry("result", second);
         assertTrained(second);
         assertThat(run.outcome("runs/" + second)).isEqualTo(run.outcome("runs/" + first));
         assertThat(processes.tool("workflow", "list", "--query", "StrawberryTask = 'letter-count'"))
                 .contains(first, second);
         assertThat(refusedTrain(first)).contains("the run is on the Temporal server");
-        processes.strawberry("fork", second, "--at-iteration", "2", "--id", "fork", "--server", processes.server());
-        processes.strawberry("result", "fork", "--server", processes.server());
+        strawberry("fork", second, "--at-iteration", "2", "--id", "fork");
+        strawberry("result", "fork");
         assertThat(run.outcome("runs/fork")).isEqualTo(run.outcome("runs/" + second));
 
         schedule("resume", "often");
@@ -111,6 +111,13 @@ class ServerScheduleTest {
         assertThat(said.err()).isEmpty();
         assertThat(said.code()).isZero();
         return said.out();
+    }
+
+    private void strawberry(String... arguments) {
+        List<String> command = new ArrayList<>(List.of(arguments));
+        command.addAll(List.of("--server", processes.server()));
+        Said said = Said.by(command);
+        assertThat(said.code()).as(said.err()).isZero();
     }
 
     private Said saying(String action, List<String> arguments) {

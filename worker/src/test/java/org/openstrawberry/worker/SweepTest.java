@@ -61,7 +61,7 @@ class SweepTest {
 
     @Test
     void aKilledSweepEndsLikeAnUndisturbedOneAndItsBestLikeAPlainRun() throws Exception {
-        assertThat(sweep("undisturbed").waitFor()).isZero();
+        assertThat(Main.run(arguments("undisturbed").toArray(String[]::new))).isZero();
         assertHalvedAndTheBestIsLikeAPlainRun("undisturbed");
         String best = "trials/" + trials("undisturbed").get(0).path("trial").asText();
 
@@ -136,10 +136,14 @@ class SweepTest {
     }
 
     private Process sweep(String name, String... more) throws IOException {
-        List<String> arguments = new ArrayList<>(
-                List.of("sweep", file.toString(), "--dir", run.directory(name).toString()));
+        List<String> arguments = arguments(name);
         arguments.addAll(List.of(more));
         return processes.start(name, TestProcesses.ours(arguments));
+    }
+
+    private List<String> arguments(String name) {
+        return new ArrayList<>(
+                List.of("sweep", file.toString(), "--dir", run.directory(name).toString()));
     }
 
     private static void awaitOrEnd(Process process, Path moment) throws InterruptedException {

@@ -166,12 +166,7 @@ final class TestProcesses implements AutoCloseable {
     }
 
     static List<String> ours(List<String> arguments) {
-        List<String> command = new ArrayList<>(List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-XX:+UseSerialGC",
-                "-cp",
-                System.getProperty("java.class.path"),
-                "org.openstrawberry.worker.Main"));
+        List<String> command = new ArrayList<>(TestJava.main());
         command.addAll(arguments);
         return command;
     }

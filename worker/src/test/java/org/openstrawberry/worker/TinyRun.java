@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.openstrawberry.activities.store.DurableFiles;
 import org.openstrawberry.activities.store.Hashes;
@@ -25,6 +26,24 @@ final class TinyRun {
     TinyRun(Path folder) {
         this.folder = folder;
         ShippedRuns.copyTo("letter-count", folder);
+        thin("train.jsonl", 10);
+        thin("warmup.jsonl", 20);
+    }
+
+    /** Keeps each n-th line: every start of a run reads and encodes them all. */
+    private void thin(String name, int n) {
+        Path file = folder.resolve("letter-count").resolve(name);
+        try {
+            List<String> lines = Files.readAllLines(file);
+            Files.write(
+                    file,
+                    IntStream.range(0, lines.size())
+                            .filter(line -> line % n == 0)
+                            .mapToObj(lines::get)
+                            .toList());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     /** Trained once, in one process that nobody disturbs, for all tests that compare with it. */

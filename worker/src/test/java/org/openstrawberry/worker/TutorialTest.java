@@ -106,12 +106,10 @@ class TutorialTest {
     /** In the place of the launcher, which wants the jars: the same program from the classes under test. */
     private void linkLauncher() throws IOException {
         Path launcher = folder.resolve("strawberry");
+        String command = TestJava.main().stream().map(part -> "'" + part + "'").collect(Collectors.joining(" "));
         Files.writeString(
                 launcher,
-                "#!/usr/bin/env bash\nexport MKL_DYNAMIC=FALSE OMP_DYNAMIC=FALSE\nexec '"
-                        + Path.of(System.getProperty("java.home"), "bin", "java")
-                        + "' -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp '" + System.getProperty("java.class.path")
-                        + "' " + Main.class.getName() + " \"$@\"\n");
+                "#!/usr/bin/env bash\nexport MKL_DYNAMIC=FALSE OMP_DYNAMIC=FALSE\nexec " + command + " \"$@\"\n");
         assertThat(launcher.toFile().setExecutable(true)).isTrue();
     }
 

@@ -1,8 +1,10 @@
 package org.openstrawberry.workflows;
 
 import io.temporal.activity.Activity;
+import io.temporal.failure.ApplicationFailure;
 import io.temporal.testing.TestWorkflowEnvironment;
 import io.temporal.worker.Worker;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -153,7 +155,12 @@ final class FakeSteps
             act.run();
         }
         if (failing.contains(call) || failingOnce.remove(call)) {
-            throw new IllegalStateException(call + " does not work");
+            // Tried again as often as ever, but at once.
+            throw ApplicationFailure.newBuilder()
+                    .setMessage(call + " does not work")
+                    .setType(IllegalStateException.class.getName())
+                    .setNextRetryDelay(Duration.ofMillis(1))
+                    .build();
         }
     }
 

@@ -2,6 +2,7 @@ package org.openstrawberry.workflows.client;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.grpc.ManagedChannel;
 import io.temporal.activity.Activity;
 import io.temporal.activity.ActivityInterface;
 import io.temporal.activity.ActivityOptions;
@@ -32,6 +33,9 @@ class OutcomeTest {
 
     @AfterEach
     void close() {
+        temporal.shutdownNow();
+        // Else it waits for seconds for who still follows the execution that has lost its way.
+        ((ManagedChannel) temporal.getWorkflowServiceStubs().getRawChannel()).shutdownNow();
         temporal.close();
     }
 
