@@ -198,7 +198,7 @@ abstract sealed class ProgressDisplay implements AutoCloseable {
         /** On a line of its own: the bar goes on below it. */
         @Override
         void warning(String words) {
-            System.err.println("\n" + words);
+            System.err.println("\n" + TerminalText.wrapped(words));
         }
 
         @Override

@@ -81,7 +81,7 @@ record RunPreparation(RunSpec spec, Path directory) {
         Stream.concat(Stream.of(report.prompts()), report.heldOut().stream())
                 .filter(file -> file.used() < file.rows())
                 .forEach(file -> System.err.println(file.words()));
-        new Run(directory).chatWarning().ifPresent(System.err::println);
+        new Run(directory).chatWarning().map(TerminalText::wrapped).ifPresent(System.err::println);
     }
 
     /** Prepares the directory for a run on a server. The caller holds the run's lock. */
