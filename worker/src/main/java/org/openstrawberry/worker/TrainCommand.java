@@ -14,7 +14,6 @@ import org.openstrawberry.activities.rewards.Rewards;
 import org.openstrawberry.activities.run.RunSetup;
 import org.openstrawberry.activities.runtime.Tensors;
 import org.openstrawberry.activities.store.RunLock;
-import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.config.ModelSpec;
 import org.openstrawberry.model.Torch;
 import org.openstrawberry.worker.live.RunSource;
@@ -65,10 +64,8 @@ final class TrainCommand implements Callable<Integer> {
     public Integer call() throws Exception {
         RunPreparation run = RunPreparation.read(runFile, runDirectory, sets);
         if (server.given()) {
-            if (logJson) {
-                throw new InvalidInputException("--log-json: has no effect with --server, which keeps no log here");
-            }
-            monitoring.refuse("with --server; it is an option of the workers there (./strawberry worker)");
+            RunLog.refuse(logJson);
+            monitoring.refuse(MonitoringOptions.OF_WORKERS);
             try (Strawberry temporal = server.connect()) {
                 String id = run.spec().name();
                 try (Served page = web.open(() -> shown(temporal.client(), run))) {
@@ -142,7 +139,7 @@ final class TrainCommand implements Callable<Integer> {
         Mono<?> left = page ? pausedByInterrupt(handle, asked.asMono()) : RunWatch.paused(handle);
         Optional<RunResult> result = RunWatch.until(handle, run.spec(), left);
         if (result.isEmpty() && interrupted.getCount() > 0) {
-            System.err.println(unhealthy(run));
+            System.err.println(TerminalText.wrapped(unhealthy(run)));
             tellOfReport(run.directory(), RunReports.write(run.directory()));
             return Main.FAILED;
         }
