@@ -7,6 +7,7 @@ import com.fasterxml.jackson.datatype.jdk8.Jdk8Module;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -192,10 +193,15 @@ final class PlanCommand implements Callable<Integer> {
     }
 
     private static String time(double seconds) {
+        Duration time = Duration.ofSeconds(Math.round(seconds));
         if (seconds < 60) {
             return String.format(Locale.ROOT, "%.1f s", seconds);
         }
-        long minutes = Math.round(seconds / 60);
-        return minutes < 120 ? minutes + " min" : Math.round(minutes / 60.0) + " h";
+        if (time.toHours() == 0) {
+            return time.toMinutes() + " min " + time.toSecondsPart() + " s";
+        }
+        return time.toDays() == 0
+                ? time.toHours() + " h " + time.toMinutesPart() + " min"
+                : time.toDays() + " d " + time.toHoursPart() + " h";
     }
 }

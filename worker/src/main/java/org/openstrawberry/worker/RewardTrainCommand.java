@@ -224,6 +224,9 @@ final class RewardTrainCommand implements Callable<Integer> {
                 .forEach(name -> line.append("  ")
                         .append(name.replace("eval_", "held-out "))
                         .append(String.format(Locale.ROOT, " %.3f", metrics.get(name))));
+        Optional.ofNullable(metrics.get("eval_step"))
+                .filter(judged -> judged != step)
+                .ifPresent(judged -> line.append(String.format(Locale.ROOT, "  (held-out at step %.0f)", judged)));
         return line.toString();
     }
 }

@@ -65,11 +65,13 @@ abstract class RunCommand implements Callable<Integer> {
 
     private void refuseEmbedded() {
         Path directory = Path.of(id);
-        if ((Files.exists(directory.resolve(RunLayout.RUN_FILE)) || RewardTrainingRun.isOne(directory))
+        boolean run = Files.exists(directory.resolve(RunLayout.RUN_FILE));
+        if ((run || RewardTrainingRun.isOne(directory))
                 && RunSetup.serverOf(directory).isEmpty()) {
             throw new InvalidInputException(directory
                     + ": is an embedded run, whose server lives in its own process; expected the id of a run that was"
-                    + " started with --server");
+                    + " started with --server"
+                    + (run ? " (./strawberry report " + directory + " shows this one)" : ""));
         }
     }
 }

@@ -78,9 +78,19 @@ final class TrainCommand implements Callable<Integer> {
                 RunLock lock = RunLock.acquire(run.directory());
                 Tensors tensors = new Tensors()) {
             ModelSpec model = run.spec().model();
-            tensors.begin(() -> Torch.start(model.threads(), model.device()).close());
+            if (model.device().equals("cpu")) {
+                tensors.begin(() -> start(model));
+            } else {
+                // A device may not be there, which is told before any work.
+                tensors.call(() -> start(model));
+            }
             return embedded(run, tensors, onlookers, logJson, web);
         }
+    }
+
+    private static boolean start(ModelSpec model) {
+        Torch.start(model.threads(), model.device()).close();
+        return true;
     }
 
     private static RunSource shown(WorkflowClient client, RunPreparation run) {

@@ -74,6 +74,28 @@ class ReadyCommandsTest {
     }
 
     @Test
+    void aRunDirectoryInTheRunFilesPlaceIsToldWithTheCommandThatGoesOn() throws IOException {
+        Path directory = Files.createDirectories(run.directory("there"));
+        Files.writeString(directory.resolve("run.yaml"), "");
+
+        Said said = said("train", directory.toString());
+        assertThat(said.code()).isEqualTo(Main.BAD_INPUT);
+        assertThat(said.err())
+                .isEqualTo(directory + ": is a run directory, expected a run file; " + directory.resolve("run.yaml")
+                        + " --run-dir " + directory + " goes on with it\n");
+    }
+
+    @Test
+    void aDeviceThatIsNotThereIsToldBeforeAnyWork() throws IOException {
+        List<String> arguments = new ArrayList<>(run.train("run", "model.device=cuda:99"));
+
+        Said said = Said.by(arguments);
+        assertThat(said.code()).isEqualTo(Main.BAD_INPUT);
+        assertThat(said.err()).startsWith("model.device: found \"cuda:99\"").hasLineCount(1);
+        assertThat(run.directory("run").resolve("run.yaml")).doesNotExist();
+    }
+
+    @Test
     void aPlanCountsWhatThereIs() throws IOException {
         JsonNode plan = plan("--no-probe", "--json");
 

@@ -134,6 +134,7 @@ public final class RewardTrainingSteps implements RewardTrainingActivities, Auto
             rows.forEach(row -> row.forEach((name, value) -> {
                 if (name.startsWith("eval_")) {
                     last.put(name, value);
+                    last.put("eval_step", row.getOrDefault("step", 0.0));
                 }
             }));
             last.putAll(rows.get(rows.size() - 1));
