@@ -7,7 +7,6 @@ import com.fasterxml.jackson.datatype.jdk8.Jdk8Module;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -21,6 +20,7 @@ import org.openstrawberry.activities.run.RunSetup;
 import org.openstrawberry.activities.runtime.Tensors;
 import org.openstrawberry.config.RunFile;
 import org.openstrawberry.config.RunSpec;
+import org.openstrawberry.worker.report.Words;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -91,9 +91,9 @@ final class PlanCommand implements Callable<Integer> {
                                 out,
                                 "time",
                                 "%s, without what the reward takes: %s%s an iteration",
-                                time(time.inAll()),
-                                time.warmUp() == 0 ? "" : "warm-up " + time(time.warmUp()) + ", then ",
-                                time(time.iteration())),
+                                Words.seconds(time.inAll()),
+                                time.warmUp() == 0 ? "" : "warm-up " + Words.seconds(time.warmUp()) + ", then ",
+                                Words.seconds(time.iteration())),
                         () -> line(out, "time", "not measured (--no-probe)"));
         line(out, "memory", "%s at most, %s", bytes(plan.memoryInAll()), memoryThereIs(plan, spec));
         if (available(plan, spec).filter(most -> plan.memoryInAll() > most).isPresent()) {
@@ -190,18 +190,5 @@ final class PlanCommand implements Callable<Integer> {
             unit = next;
         }
         return String.format(Locale.ROOT, unit.equals("B") ? "%.0f %s" : "%.1f %s", value, unit);
-    }
-
-    private static String time(double seconds) {
-        Duration time = Duration.ofSeconds(Math.round(seconds));
-        if (seconds < 60) {
-            return String.format(Locale.ROOT, "%.1f s", seconds);
-        }
-        if (time.toHours() == 0) {
-            return time.toMinutes() + " min " + time.toSecondsPart() + " s";
-        }
-        return time.toDays() == 0
-                ? time.toHours() + " h " + time.toMinutesPart() + " min"
-                : time.toDays() + " d " + time.toHoursPart() + " h";
     }
 }

@@ -145,7 +145,7 @@ final class RewardTrainCommand implements Callable<Integer> {
     }
 
     private int onServer(RewardTrainingSpec spec, Path directory) throws IOException {
-        try (Strawberry temporal = server.connect()) {
+        try (Strawberry temporal = server.connectToWorkers()) {
             Optional<RewardTrainingHandle> running = RewardTrainingHandle.running(temporal.client(), id(directory));
             if (running.isEmpty()) {
                 try (RunLock lock = RunLock.acquire(directory)) {

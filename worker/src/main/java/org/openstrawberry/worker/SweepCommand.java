@@ -121,7 +121,7 @@ final class SweepCommand implements Callable<Integer> {
     }
 
     private int onServer(SweepFile sweep, Path directory, String id) throws IOException {
-        try (Strawberry temporal = server.connect()) {
+        try (Strawberry temporal = server.connectToWorkers()) {
             Optional<SweepHandle> running = SweepHandle.running(temporal.client(), id);
             SweepHandle handle = running.isPresent() ? running.get() : start(temporal, sweep, directory, id);
             Sinks.One<Boolean> left = Sinks.one();

@@ -66,7 +66,7 @@ final class TrainCommand implements Callable<Integer> {
         if (server.given()) {
             RunLog.refuse(logJson);
             monitoring.refuse(MonitoringOptions.OF_WORKERS);
-            try (Strawberry temporal = server.connect()) {
+            try (Strawberry temporal = server.connectToWorkers()) {
                 String id = run.spec().name();
                 try (Served page = web.open(() -> shown(temporal.client(), run))) {
                     return StartCommand.watch(run.start(temporal, id), run, id);

@@ -1,11 +1,14 @@
 package org.openstrawberry.worker;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.temporal.client.WorkflowOptions;
 import io.temporal.client.WorkflowStub;
 import org.junit.jupiter.api.Test;
 import org.openstrawberry.activities.runtime.RunMeters.State;
+import org.openstrawberry.workflows.client.RunFailedException;
+import org.openstrawberry.workflows.client.RunHandle;
 
 class RunEndsTest {
     @Test
@@ -25,6 +28,10 @@ class RunEndsTest {
             workflow.terminate("enough");
             assertThat(ends.apply("a")).contains(State.FAILED);
             assertThat(ends.apply("b")).contains(State.FAILED);
+            assertThatThrownBy(() ->
+                            RunHandle.attach(temporal.client(), "a").result().block())
+                    .isInstanceOf(RunFailedException.class)
+                    .hasMessage("terminated on the server");
         }
     }
 
