@@ -123,8 +123,8 @@ final class FinalReport {
     private static void warnings(PrintStream out, Path directory, RunResult result, List<IterationMetrics> rows) {
         for (HealthWarnings.Warning warning : HealthWarnings.of(new Run(directory).spec(), directory, rows)) {
             out.println();
-            out.println("warning in " + warning.iterations() + " of " + result.iteration() + " iterations, first in "
-                    + warning.first() + ": " + warning.words());
+            out.println(TerminalText.wrapped("warning in " + warning.iterations() + " of " + result.iteration()
+                    + " iterations, first in " + warning.first() + ": " + warning.words()));
         }
     }
 

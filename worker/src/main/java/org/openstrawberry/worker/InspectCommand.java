@@ -84,7 +84,8 @@ final class InspectCommand implements Callable<Integer> {
         int number = iteration != null ? iteration : newest(directory);
         Path pairs = directory.resolve(RunLayout.pairs(number));
         if (!Files.exists(pairs)) {
-            throw new InvalidInputException(pairs + ": missing; iteration " + number + " has no pairs yet");
+            throw new InvalidInputException(pairs + ": missing; iteration " + number + " has no pairs yet"
+                    + (newest(directory) > 0 ? ", the newest that has is " + newest(directory) : ""));
         }
         if (tree != null) {
             draw(directory, number, tree, Json.readLines(pairs, PairLine.class));

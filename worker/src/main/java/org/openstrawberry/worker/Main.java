@@ -84,11 +84,11 @@ public final class Main {
     private static int failed(Exception e, CommandLine command) {
         LoggerFactory.getLogger(Main.class).debug("the command failed", e);
         if (e instanceof InvalidInputException) {
-            command.getErr().println(e.getMessage());
+            command.getErr().println(TerminalText.wrapped(String.valueOf(e.getMessage())));
             return BAD_INPUT;
         }
         if (e instanceof RunFailedException) {
-            command.getErr().println("run failed: " + e.getMessage());
+            command.getErr().println(TerminalText.wrapped("run failed: " + e.getMessage()));
             return FAILED;
         }
         if (e instanceof DamagedArtifactException) {

@@ -9,39 +9,55 @@ import picocli.CommandLine.Mixin;
 
 /** What a process tells other programs of its runs: metrics, traces, MLflow. */
 final class MonitoringOptions {
-    @Mixin
-    private MetricsEndpoint.Address metrics = new MetricsEndpoint.Address();
+    /** Why a command with {@code --server} refuses these options. */
+    static final String OF_WORKERS = "with --server; it is an option of the workers there (./strawberry worker)";
 
     @Mixin
-    private TraceOptions traces = new TraceOptions();
+    private OfSteps steps = new OfSteps();
 
     @Mixin
     private MlflowOptions mlflow = new MlflowOptions();
 
     /** Refuses options where they would have no effect, but not the environment's variables. */
     void refuse(String where) {
-        metrics.refuse(where);
-        traces.refuse(where);
+        steps.refuse(where);
         mlflow.refuse(where);
     }
 
     /** Begins with all that is asked for. */
     Opened open() {
-        MetricsEndpoint endpoint = metrics.open();
+        Opened opened = steps.open();
         try {
-            return open(endpoint, traces.open());
+            return new Opened(opened.endpoint(), opened.traces(), mlflow.open());
         } catch (RuntimeException e) {
-            endpoint.close();
+            opened.close();
             throw e;
         }
     }
 
-    private Opened open(MetricsEndpoint endpoint, TraceOptions.Traces traced) {
-        try {
-            return new Opened(endpoint, traced, mlflow.open());
-        } catch (RuntimeException e) {
-            traced.close();
-            throw e;
+    /** What can be told of any step, also of those that belong to no run of MLflow. */
+    static final class OfSteps {
+        @Mixin
+        private MetricsEndpoint.Address metrics = new MetricsEndpoint.Address();
+
+        @Mixin
+        private TraceOptions traces = new TraceOptions();
+
+        /** As of all options. */
+        void refuse(String where) {
+            metrics.refuse(where);
+            traces.refuse(where);
+        }
+
+        /** Begins with what is asked for. */
+        Opened open() {
+            MetricsEndpoint endpoint = metrics.open();
+            try {
+                return new Opened(endpoint, traces.open(), Optional.empty());
+            } catch (RuntimeException e) {
+                endpoint.close();
+                throw e;
+            }
         }
     }
 

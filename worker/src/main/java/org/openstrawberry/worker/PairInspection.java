@@ -149,7 +149,8 @@ final class PairInspection {
             }
         }
         if (thoughts.isEmpty()) {
-            throw new InvalidInputException("--pair: prompt " + prompt.prompt() + " of iteration " + iteration + " has "
+            throw new InvalidInputException((pair.isPresent() ? "--pair" : "--prompt") + ": prompt " + prompt.prompt()
+                    + " of iteration " + iteration + " has "
                     + (pairs.isEmpty()
                             ? "no pair; expected --branch, to see one of its thoughts"
                             : "the pairs " + pairs.stream().map(PairLine::pair).toList() + ", found "

@@ -20,6 +20,7 @@ import org.openstrawberry.activities.run.RunSetup;
 import org.openstrawberry.activities.runtime.Tensors;
 import org.openstrawberry.config.RunFile;
 import org.openstrawberry.config.RunSpec;
+import org.openstrawberry.worker.report.Words;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -28,9 +29,15 @@ import picocli.CommandLine.Parameters;
 @Command(
         name = "plan",
         mixinStandardHelpOptions = true,
-        description = "Show a run's settings and what it would take in memory, disk and time, without starting it.")
+        description = {
+            "Show what a run would take in time, memory and disk, without starting it.",
+            "Its settings, with all defaults, are shown by validate --settings."
+        })
 final class PlanCommand implements Callable<Integer> {
     private static final double PROBE_SECONDS = 10;
+
+    /** Columns for what a figure is of. */
+    private static final int NAME = 13;
 
     private static final ObjectMapper JSON = JsonMapper.builder()
             .addModule(new Jdk8Module())
@@ -66,7 +73,6 @@ final class PlanCommand implements Callable<Integer> {
         if (json) {
             System.out.println(JSON.writeValueAsString(plan));
         } else {
-            System.out.println(RunFile.toYaml(spec, directory.toAbsolutePath()));
             print(System.out, plan, spec);
         }
         return 0;
@@ -79,64 +85,53 @@ final class PlanCommand implements Callable<Integer> {
     }
 
     private static void print(PrintStream out, RunPlan plan, RunSpec spec) {
-        line(out, "parameters", "%,d, of which %,d are trained", plan.parameters(), plan.trained());
-        out.println();
-        out.println("memory, at most about");
-        plan.memory().forEach((what, bytes) -> out.printf("  %-28s %10s%n", what, bytes(bytes)));
-        out.printf("  %-28s %10s%n", "in all", bytes(plan.memoryInAll()));
-        if (spec.model().device().equals("cpu")) {
-            line(
-                    out,
-                    "this machine",
-                    "%s, of which %s are available; %d processors",
-                    bytes(plan.machine().memory()),
-                    bytes(plan.machine().available()),
-                    plan.machine().processors());
-        } else {
-            line(
-                    out,
-                    spec.model().device(),
-                    "%s",
-                    plan.gpu()
-                            .map(gpu -> bytes(gpu.memory()) + ", of which " + bytes(gpu.available()) + " are available")
-                            .orElse("its memory is not known here, since nvidia-smi does not tell it"));
-        }
-        if (available(plan, spec).filter(most -> plan.memoryInAll() > most).isPresent()) {
-            out.println("  NOT ENOUGH: lower sampling.wave-rows or optimizer.micro-batch-tokens, set"
-                    + " model.gradient-checkpointing, or train adapters (model.lora)");
-        }
-        out.println();
-        line(
-                out,
-                "an iteration",
-                "%,d thoughts of %,d tokens in all, %,d tokens trained on, %s of files",
-                plan.thoughts(),
-                plan.thoughtTokens(),
-                plan.trainedTokens(),
-                bytes(plan.diskAnIteration()));
-        line(
-                out,
-                "the run directory",
-                "%s after %d iterations; %s are free",
-                bytes(plan.diskInAll()),
-                spec.until().iterations(),
-                bytes(plan.machine().disk()));
-        if (plan.diskInAll() > plan.machine().disk()) {
-            out.println("  NOT ENOUGH: lower checkpoints.keep-last or until.iterations, or take another --run-dir");
-        }
         plan.time()
                 .ifPresentOrElse(
                         time -> line(
                                 out,
                                 "time",
-                                "%s in all: warm-up %s, an iteration %s, without what the reward takes (measured: %.0f"
-                                        + " tokens/s written, %.0f trained on)",
-                                time(time.inAll()),
-                                time(time.warmUp()),
-                                time(time.iteration()),
-                                time.speed().writtenASecond(),
-                                time.speed().trainedASecond()),
-                        () -> out.println("time: not measured (--no-probe)"));
+                                "%s, without what the reward takes: %s%s an iteration",
+                                Words.seconds(time.inAll()),
+                                time.warmUp() == 0 ? "" : "warm-up " + Words.seconds(time.warmUp()) + ", then ",
+                                Words.seconds(time.iteration())),
+                        () -> line(out, "time", "not measured (--no-probe)"));
+        line(out, "memory", "%s at most, %s", bytes(plan.memoryInAll()), memoryThereIs(plan, spec));
+        if (available(plan, spec).filter(most -> plan.memoryInAll() > most).isPresent()) {
+            notEnough(
+                    out,
+                    "lower sampling.wave-rows or optimizer.micro-batch-tokens,",
+                    "set model.gradient-checkpointing, or train adapters (model.lora)");
+        }
+        line(
+                out,
+                "disk",
+                "%s after %d iterations, of %s that are free",
+                bytes(plan.diskInAll()),
+                spec.until().iterations(),
+                bytes(plan.machine().disk()));
+        if (plan.diskInAll() > plan.machine().disk()) {
+            notEnough(out, "lower checkpoints.keep-last or until.iterations, or take another", "--run-dir");
+        }
+        line(
+                out,
+                "an iteration",
+                "%,d thoughts of %,d tokens in all; trains on %,d tokens; %s of files",
+                plan.thoughts(),
+                plan.thoughtTokens(),
+                plan.trainedTokens(),
+                bytes(plan.diskAnIteration()));
+        plan.time()
+                .map(RunPlan.Time::speed)
+                .ifPresent(speed -> line(
+                        out,
+                        "speed",
+                        "%,.0f tokens a second written, %,.0f trained on (measured)",
+                        speed.writtenASecond(),
+                        speed.trainedASecond()));
+        line(out, "parameters", "%,d, of which %,d are trained", plan.parameters(), plan.trained());
+        out.println();
+        out.println("memory by part, at most about");
+        plan.memory().forEach((what, bytes) -> out.printf("  %-28s %10s%n", what, bytes(bytes)));
         out.println();
         out.println("the first prompts; the loss counts what is marked with +, not what is marked with |");
         plan.prompts().forEach(prompt -> {
@@ -151,6 +146,20 @@ final class PlanCommand implements Callable<Integer> {
         });
     }
 
+    private static String memoryThereIs(RunPlan plan, RunSpec spec) {
+        if (spec.model().device().equals("cpu")) {
+            return "of %s that are available (%s in all; %d processors)"
+                    .formatted(
+                            bytes(plan.machine().available()),
+                            bytes(plan.machine().memory()),
+                            plan.machine().processors());
+        }
+        return plan.gpu()
+                .map(gpu -> "of %s that are available on %s (%s in all)"
+                        .formatted(bytes(gpu.available()), spec.model().device(), bytes(gpu.memory())))
+                .orElse("on " + spec.model().device() + ", whose memory nvidia-smi does not tell");
+    }
+
     /** On the device where the tensors lie. */
     private static Optional<Long> available(RunPlan plan, RunSpec spec) {
         return spec.model().device().equals("cpu")
@@ -163,7 +172,11 @@ final class PlanCommand implements Callable<Integer> {
     }
 
     private static void line(PrintStream out, String name, String format, Object... values) {
-        out.println(name + ": " + String.format(Locale.ROOT, format, values));
+        out.printf("%-" + NAME + "s %s%n", name, String.format(Locale.ROOT, format, values));
+    }
+
+    private static void notEnough(PrintStream out, String... remedy) {
+        line(out, "", "NOT ENOUGH: %s", String.join("\n" + " ".repeat(NAME + 1), remedy));
     }
 
     private static String bytes(long bytes) {
@@ -177,13 +190,5 @@ final class PlanCommand implements Callable<Integer> {
             unit = next;
         }
         return String.format(Locale.ROOT, unit.equals("B") ? "%.0f %s" : "%.1f %s", value, unit);
-    }
-
-    private static String time(double seconds) {
-        if (seconds < 60) {
-            return String.format(Locale.ROOT, "%.1f s", seconds);
-        }
-        long minutes = Math.round(seconds / 60);
-        return minutes < 120 ? minutes + " min" : Math.round(minutes / 60.0) + " h";
     }
 }

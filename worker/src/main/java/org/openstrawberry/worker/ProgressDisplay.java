@@ -97,7 +97,9 @@ abstract sealed class ProgressDisplay implements AutoCloseable {
     }
 
     private static void append(StringBuilder words, String name, String format, Optional<Double> value) {
-        value.ifPresent(v -> words.append("  ").append(name).append(' ').append(String.format(Locale.ROOT, format, v)));
+        value.map(v -> String.format(Locale.ROOT, format, v))
+                .map(number -> number.matches("-[0.]+") ? number.substring(1) : number) // rounded to no less than zero
+                .ifPresent(number -> words.append("  ").append(name).append(' ').append(number));
     }
 
     private static final class Lines extends ProgressDisplay {
@@ -198,7 +200,7 @@ abstract sealed class ProgressDisplay implements AutoCloseable {
         /** On a line of its own: the bar goes on below it. */
         @Override
         void warning(String words) {
-            System.err.println("\n" + words);
+            System.err.println("\n" + TerminalText.wrapped(words));
         }
 
         @Override

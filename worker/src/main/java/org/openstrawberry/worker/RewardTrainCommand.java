@@ -1,6 +1,5 @@
 package org.openstrawberry.worker;
 
-import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.temporal.client.WorkflowExecutionAlreadyStarted;
 import io.temporal.client.WorkflowNotFoundException;
 import java.io.IOException;
@@ -69,8 +68,14 @@ final class RewardTrainCommand implements Callable<Integer> {
     @Option(names = "--set", paramLabel = "path=value", description = "Overrides one setting; may be repeated.")
     private List<String> sets = List.of();
 
+    @Option(names = "--log-json", description = "Write the log in the run directory as JSON lines.")
+    private boolean logJson;
+
     @Mixin
     private ServerOptions server = new ServerOptions();
+
+    @Mixin
+    private MonitoringOptions.OfSteps monitoring = new MonitoringOptions.OfSteps();
 
     @Override
     public Integer call() throws IOException {
@@ -83,10 +88,18 @@ final class RewardTrainCommand implements Callable<Integer> {
         Path directory = (runDirectory == null ? Path.of("runs", "reward-" + name) : runDirectory)
                 .toAbsolutePath()
                 .normalize();
-        return server.given() ? onServer(spec, directory) : embedded(spec, directory);
+        if (server.given()) {
+            RunLog.refuse(logJson);
+            monitoring.refuse(MonitoringOptions.OF_WORKERS);
+            return onServer(spec, directory);
+        }
+        try (MonitoringOptions.Opened onlookers = monitoring.open()) {
+            return embedded(spec, directory, onlookers);
+        }
     }
 
-    private static int embedded(RewardTrainingSpec spec, Path directory) throws IOException {
+    private int embedded(RewardTrainingSpec spec, Path directory, MonitoringOptions.Opened onlookers)
+            throws IOException {
         try (RunLock lock = RunLock.acquire(directory)) {
             RunSetup.serverOf(directory).ifPresent(other -> {
                 throw new InvalidInputException(directory + ": the training is on the Temporal server " + other
@@ -98,12 +111,12 @@ final class RewardTrainCommand implements Callable<Integer> {
                 return tellFinished(finished.get());
             }
             tellWhatIsLeftOut(run);
-            RunLog.into(directory);
-            try (EmbeddedTemporal temporal = EmbeddedTemporal.start();
+            RunLog.into(directory, logJson);
+            try (EmbeddedTemporal temporal =
+                            EmbeddedTemporal.start(onlookers.endpoint().temporal());
                     Tensors tensors = new Tensors();
                     Rewards rewards = new Rewards();
-                    RunWorkers workers =
-                            new RunWorkers(temporal.client(), new SimpleMeterRegistry(), tensors, rewards)) {
+                    RunWorkers workers = new RunWorkers(temporal.client(), onlookers.monitoring(), tensors, rewards)) {
                 workers.start();
                 RewardTrainingHandle training =
                         RewardTrainingHandle.start(temporal.client(), id(directory), directory.toString());
@@ -132,7 +145,7 @@ final class RewardTrainCommand implements Callable<Integer> {
     }
 
     private int onServer(RewardTrainingSpec spec, Path directory) throws IOException {
-        try (Strawberry temporal = server.connect()) {
+        try (Strawberry temporal = server.connectToWorkers()) {
             Optional<RewardTrainingHandle> running = RewardTrainingHandle.running(temporal.client(), id(directory));
             if (running.isEmpty()) {
                 try (RunLock lock = RunLock.acquire(directory)) {
@@ -211,6 +224,9 @@ final class RewardTrainCommand implements Callable<Integer> {
                 .forEach(name -> line.append("  ")
                         .append(name.replace("eval_", "held-out "))
                         .append(String.format(Locale.ROOT, " %.3f", metrics.get(name))));
+        Optional.ofNullable(metrics.get("eval_step"))
+                .filter(judged -> judged != step)
+                .ifPresent(judged -> line.append(String.format(Locale.ROOT, "  (held-out at step %.0f)", judged)));
         return line.toString();
     }
 }

@@ -70,13 +70,14 @@ final class RunArchive {
      * @throws DamagedArtifactException if a file is not as recorded
      */
     static void pack(Path directory, Path target) {
+        boolean over = Files.exists(directory.resolve(RunLayout.RESULT))
+                && Files.isDirectory(directory.resolve(RunLayout.POLICY));
+        if (Files.exists(directory.resolve(RunLayout.RUN_FILE)) && !over) {
+            throw new InvalidInputException(directory + ": the run has no policy yet; expected one that is over");
+        }
         Verification verified = Verification.of(directory);
         if (!verified.isWhole()) {
             throw new DamagedArtifactException(verified.faults().get(0));
-        }
-        if (!Files.exists(directory.resolve(RunLayout.RESULT))
-                || !Files.isDirectory(directory.resolve(RunLayout.POLICY))) {
-            throw new InvalidInputException(directory + ": the run has no policy yet; expected one that is over");
         }
         try {
             new RunArchive(directory.toAbsolutePath().normalize()).write(target);

@@ -10,6 +10,7 @@ import ch.qos.logback.core.OutputStreamAppender;
 import ch.qos.logback.core.encoder.Encoder;
 import java.nio.file.Path;
 import org.openstrawberry.activities.store.RunLayout;
+import org.openstrawberry.config.InvalidInputException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -42,6 +43,13 @@ public final class RunLog {
         ConsoleAppender<ILoggingEvent> console = new ConsoleAppender<>();
         console.setTarget("System.err");
         begin(console, json);
+    }
+
+    /** Refuses the option of a log that a command with {@code --server} does not write. */
+    static void refuse(boolean json) {
+        if (json) {
+            throw new InvalidInputException("--log-json: has no effect with --server, which keeps no log here");
+        }
     }
 
     private static void begin(OutputStreamAppender<ILoggingEvent> appender, boolean json) {

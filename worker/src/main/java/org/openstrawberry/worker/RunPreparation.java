@@ -2,6 +2,7 @@ package org.openstrawberry.worker;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
@@ -36,6 +37,10 @@ record RunPreparation(RunSpec spec, Path directory) {
      */
     static RunPreparation read(@Nullable Path runFile, @Nullable Path runDirectory, List<String> sets) {
         if (runFile != null) {
+            if (Files.exists(runFile.resolve(RunLayout.RUN_FILE))) {
+                throw new InvalidInputException(runFile + ": is a run directory, expected a run file; "
+                        + runFile.resolve(RunLayout.RUN_FILE) + " --run-dir " + runFile + " goes on with it");
+            }
             RunSpec spec = RunFile.read(runFile, sets);
             return new RunPreparation(
                     spec, absolute(runDirectory == null ? Path.of("runs", spec.name()) : runDirectory));
@@ -81,7 +86,7 @@ record RunPreparation(RunSpec spec, Path directory) {
         Stream.concat(Stream.of(report.prompts()), report.heldOut().stream())
                 .filter(file -> file.used() < file.rows())
                 .forEach(file -> System.err.println(file.words()));
-        new Run(directory).chatWarning().ifPresent(System.err::println);
+        new Run(directory).chatWarning().map(TerminalText::wrapped).ifPresent(System.err::println);
     }
 
     /** Prepares the directory for a run on a server. The caller holds the run's lock. */

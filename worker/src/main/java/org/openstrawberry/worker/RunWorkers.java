@@ -115,10 +115,14 @@ public final class RunWorkers implements AutoCloseable {
         Counts slots = tuning.slots();
         Counts pollers = tuning.pollers();
         trainer = new TrainerSteps(runs, tensors, states);
-        rewardTrainer = new RewardTrainingSteps(tensors);
-        runMeters = new RunMeters(monitoring.meters());
+        // A server in this process ends with its runs, so there is nothing to ask it.
+        runMeters = new RunMeters(
+                monitoring.meters(),
+                server.<Function<String, Optional<RunMeters.State>>>map(address -> new RunEnds(client))
+                        .orElse(run -> Optional.empty()));
         RunListener listener = RunListener.all(Stream.concat(Stream.of(runMeters), monitoring.listeners().stream())
                 .toList());
+        rewardTrainer = new RewardTrainingSteps(tensors, listener);
         interceptor = new StepInterceptor(runMeters, monitoring.spans());
         trains = roles.contains(Role.TRAINER);
         WorkerFactoryOptions surrounded = WorkerFactoryOptions.newBuilder()

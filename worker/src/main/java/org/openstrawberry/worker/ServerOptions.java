@@ -68,6 +68,16 @@ final class ServerOptions {
         return Strawberry.connect(connection, settings.toWorkflowClientOptions());
     }
 
+    /** Connects for what no server can do or answer by itself, and says so where no worker is seen. */
+    Strawberry connectToWorkers() {
+        Strawberry temporal = connect();
+        if (!temporal.hasWorkers()) {
+            System.err.println(TerminalText.wrapped("No worker asks " + temporal.address()
+                    + " for work; what a run does or tells waits for one (./strawberry worker)."));
+        }
+        return temporal;
+    }
+
     private ClientConfigProfile settings() {
         LoadClientConfigProfileOptions.Builder options =
                 LoadClientConfigProfileOptions.newBuilder().setConfigFileStrict(true);

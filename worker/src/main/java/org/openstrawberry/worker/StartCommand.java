@@ -43,7 +43,7 @@ final class StartCommand implements Callable<Integer> {
     public Integer call() {
         RunPreparation run = RunPreparation.read(runFile, runDirectory, sets);
         String runId = id == null ? run.spec().name() : id;
-        try (Strawberry temporal = server.connect()) {
+        try (Strawberry temporal = server.connectToWorkers()) {
             RunHandle handle = run.start(temporal, runId);
             if (wait) {
                 return watch(handle, run, runId);

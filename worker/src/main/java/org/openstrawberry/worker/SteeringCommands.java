@@ -13,6 +13,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.openstrawberry.config.Adjustment;
 import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.config.RunSpec;
@@ -20,6 +21,7 @@ import org.openstrawberry.worker.live.RunSource;
 import org.openstrawberry.worker.live.RunSource.Shown;
 import org.openstrawberry.worker.live.Served;
 import org.openstrawberry.worker.live.WebOptions;
+import org.openstrawberry.worker.report.Words;
 import org.openstrawberry.workflows.Progress;
 import org.openstrawberry.workflows.RunAttributes;
 import org.openstrawberry.workflows.RunResult;
@@ -74,10 +76,14 @@ final class SteeringCommands {
                     .orElse("");
             print(
                     progress,
-                    id() + ": " + progress.state().written() + ", " + progress.phase() + ", iteration "
+                    id() + ": "
+                            + Stream.of(progress.state().written(), progress.phase())
+                                    .distinct() // one that is paused is also in the phase of that name
+                                    .collect(Collectors.joining(", "))
+                            + ", iteration "
                             + progress.iteration() + " of " + progress.iterations()
                             + progress.secondsLeft()
-                                    .map(left -> String.format(Locale.ROOT, ", %.0f s left", left))
+                                    .map(left -> ", " + Words.seconds(left) + " left")
                                     .orElse("")
                             + progress.reason().map(reason -> ", " + reason).orElse("") + metrics);
             return 0;

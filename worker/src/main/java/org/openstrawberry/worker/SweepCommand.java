@@ -1,6 +1,5 @@
 package org.openstrawberry.worker;
 
-import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.temporal.client.WorkflowClient;
 import io.temporal.client.WorkflowExecutionAlreadyStarted;
 import io.temporal.client.WorkflowNotFoundException;
@@ -51,8 +50,14 @@ final class SweepCommand implements Callable<Integer> {
     @Option(names = "--json", description = "Print the results as JSON; progress goes to standard error.")
     private boolean json;
 
+    @Option(names = "--log-json", description = "Write the log in the sweep's directory as JSON lines.")
+    private boolean logJson;
+
     @Mixin
     private ServerOptions server = new ServerOptions();
+
+    @Mixin
+    private MonitoringOptions monitoring = new MonitoringOptions();
 
     /** What is done to a trial's directory before the sweep starts. */
     private interface Preparation {
@@ -66,21 +71,29 @@ final class SweepCommand implements Callable<Integer> {
                 .toAbsolutePath()
                 .normalize();
         String id = givenId == null ? sweep.name() : givenId;
-        return server.given() ? onServer(sweep, directory, id) : embedded(sweep, directory, id);
+        if (server.given()) {
+            RunLog.refuse(logJson);
+            monitoring.refuse(MonitoringOptions.OF_WORKERS);
+            return onServer(sweep, directory, id);
+        }
+        try (MonitoringOptions.Opened onlookers = monitoring.open()) {
+            return embedded(sweep, directory, id, onlookers);
+        }
     }
 
-    private int embedded(SweepFile sweep, Path directory, String id) throws IOException {
+    private int embedded(SweepFile sweep, Path directory, String id, MonitoringOptions.Opened onlookers)
+            throws IOException {
         try (RunLock lock = RunLock.acquire(directory)) {
             SweepInput input = prepared(sweep, directory, id, (run, runId, checks) -> {
                 run.requireNoServer();
                 RunSetup.prepare(run.spec(), run.directory(), checks);
             });
-            RunLog.into(directory);
-            try (EmbeddedTemporal temporal = EmbeddedTemporal.start();
+            RunLog.into(directory, logJson);
+            try (EmbeddedTemporal temporal =
+                            EmbeddedTemporal.start(onlookers.endpoint().temporal());
                     Tensors tensors = new Tensors();
                     Rewards rewards = new Rewards(new LocalClassifiers(tensors));
-                    RunWorkers workers =
-                            new RunWorkers(temporal.client(), new SimpleMeterRegistry(), tensors, rewards)) {
+                    RunWorkers workers = new RunWorkers(temporal.client(), onlookers.monitoring(), tensors, rewards)) {
                 workers.start();
                 SweepHandle handle = SweepHandle.start(temporal.client(), id, input);
                 CountDownLatch interrupted = RunWatch.onInterrupt(() -> {
@@ -108,7 +121,7 @@ final class SweepCommand implements Callable<Integer> {
     }
 
     private int onServer(SweepFile sweep, Path directory, String id) throws IOException {
-        try (Strawberry temporal = server.connect()) {
+        try (Strawberry temporal = server.connectToWorkers()) {
             Optional<SweepHandle> running = SweepHandle.running(temporal.client(), id);
             SweepHandle handle = running.isPresent() ? running.get() : start(temporal, sweep, directory, id);
             Sinks.One<Boolean> left = Sinks.one();

@@ -14,7 +14,6 @@ import org.openstrawberry.activities.rewards.Rewards;
 import org.openstrawberry.activities.run.RunSetup;
 import org.openstrawberry.activities.runtime.Tensors;
 import org.openstrawberry.activities.store.RunLock;
-import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.config.ModelSpec;
 import org.openstrawberry.model.Torch;
 import org.openstrawberry.worker.live.RunSource;
@@ -65,11 +64,9 @@ final class TrainCommand implements Callable<Integer> {
     public Integer call() throws Exception {
         RunPreparation run = RunPreparation.read(runFile, runDirectory, sets);
         if (server.given()) {
-            if (logJson) {
-                throw new InvalidInputException("--log-json: has no effect with --server, which keeps no log here");
-            }
-            monitoring.refuse("with --server; it is an option of the workers there (./strawberry worker)");
-            try (Strawberry temporal = server.connect()) {
+            RunLog.refuse(logJson);
+            monitoring.refuse(MonitoringOptions.OF_WORKERS);
+            try (Strawberry temporal = server.connectToWorkers()) {
                 String id = run.spec().name();
                 try (Served page = web.open(() -> shown(temporal.client(), run))) {
                     return StartCommand.watch(run.start(temporal, id), run, id);
@@ -81,9 +78,19 @@ final class TrainCommand implements Callable<Integer> {
                 RunLock lock = RunLock.acquire(run.directory());
                 Tensors tensors = new Tensors()) {
             ModelSpec model = run.spec().model();
-            tensors.begin(() -> Torch.start(model.threads(), model.device()).close());
+            if (model.device().equals("cpu")) {
+                tensors.begin(() -> start(model));
+            } else {
+                // A device may not be there, which is told before any work.
+                tensors.call(() -> start(model));
+            }
             return embedded(run, tensors, onlookers, logJson, web);
         }
+    }
+
+    private static boolean start(ModelSpec model) {
+        Torch.start(model.threads(), model.device()).close();
+        return true;
     }
 
     private static RunSource shown(WorkflowClient client, RunPreparation run) {
@@ -142,7 +149,7 @@ final class TrainCommand implements Callable<Integer> {
         Mono<?> left = page ? pausedByInterrupt(handle, asked.asMono()) : RunWatch.paused(handle);
         Optional<RunResult> result = RunWatch.until(handle, run.spec(), left);
         if (result.isEmpty() && interrupted.getCount() > 0) {
-            System.err.println(unhealthy(run));
+            System.err.println(TerminalText.wrapped(unhealthy(run)));
             tellOfReport(run.directory(), RunReports.write(run.directory()));
             return Main.FAILED;
         }

@@ -32,6 +32,11 @@ final class ValidateCommand implements Callable<Integer> {
                             + " computes no rewards.")
     private boolean noReward;
 
+    @Option(
+            names = "--settings",
+            description = "Print every setting, defaults too, as a run file for the working directory.")
+    private boolean settings;
+
     @Override
     public Integer call() {
         if (runFile == null) {
@@ -44,10 +49,14 @@ final class ValidateCommand implements Callable<Integer> {
             check.check("reward", spec.reward());
             spec.evaluation().reward().ifPresent(judge -> check.check("evaluation.reward", judge));
         }
-        System.out.println(runFile + ": valid: run " + spec.name() + ", "
-                + run.base().config().parameters() + " parameters, "
-                + run.prompts().size() + " prompts, " + run.heldOut().size() + " held out");
-        run.chatWarning().ifPresent(System.err::println);
+        System.out.println(
+                settings
+                        ? RunFile.toYaml(spec, Path.of("").toAbsolutePath()).stripTrailing()
+                        : runFile + ": valid: run " + spec.name() + ", "
+                                + run.base().config().parameters() + " parameters, "
+                                + run.prompts().size() + " prompts, "
+                                + run.heldOut().size() + " held out");
+        run.chatWarning().map(TerminalText::wrapped).ifPresent(System.err::println);
         return 0;
     }
 }

@@ -223,6 +223,15 @@ class LineageCommandsTest {
     }
 
     @Test
+    void aRunThatIsNotOverIsNotPacked() throws IOException {
+        Path run = copy();
+        Files.delete(run.resolve("result.json"));
+        Files.delete(run.resolve("iterations/000003/iteration.json")); // as while it is written
+
+        assertRefused(command("export", run), "the run has no policy yet; expected one that is over");
+    }
+
+    @Test
     void aSoundRunIsVerified() {
         Said said = command("verify", shared.resolve("run"));
 

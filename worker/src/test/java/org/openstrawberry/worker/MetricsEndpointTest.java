@@ -11,6 +11,7 @@ import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.openstrawberry.activities.runtime.RunMeters;
@@ -24,7 +25,7 @@ class MetricsEndpointTest {
     @Test
     void theNewestMetricsOfEachRunAreGauges() throws IOException, InterruptedException {
         try (MetricsEndpoint endpoint = endpoint("--metrics", "0");
-                RunMeters meters = new RunMeters(endpoint.meters())) {
+                RunMeters meters = new RunMeters(endpoint.meters(), id -> Optional.empty())) {
             meters.recorded(run("a"), row(1, "rewards/margins", 0.25));
             meters.recorded(run("b"), row(7, "rewards/margins", 4));
             assertThat(scrape(endpoint))

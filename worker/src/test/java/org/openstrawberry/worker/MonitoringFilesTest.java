@@ -6,11 +6,11 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -22,15 +22,34 @@ class MonitoringFilesTest {
     @ValueSource(strings = {"check config prometheus.yml", "check rules alerts.yml", "test rules alerts_test.yml"})
     void promtoolFindsNothingWrong(String command) throws IOException, InterruptedException {
         assumeTrue(MonitoringPrograms.has("promtool"), "promtool is not installed (tools/test-programs/install)");
-        List<String> words = new ArrayList<>(List.of(command.split(" ")));
-        words.add(0, "promtool");
-        Process promtool = new ProcessBuilder(words)
-                .directory(FOLDER.toFile())
+        assertDone("promtool " + command, FOLDER);
+    }
+
+    /** The files are not served anywhere by us, so only who hosts the docs can make links of the runbooks. */
+    @Test
+    void theGuidesCommandMakesAddressesOfTheRunbooks(@TempDir Path folder) throws IOException, InterruptedException {
+        String guide = Files.readString(FOLDER.resolveSibling("monitoring.md"));
+        String command = found("(?m)^(sed .*alerts.yml > alerts.yml)$", guide).get(0);
+        Files.createDirectories(folder.resolve("docs/monitoring"));
+        Files.copy(FOLDER.resolve("alerts.yml"), folder.resolve("docs/monitoring/alerts.yml"));
+
+        assertDone(command, folder);
+
+        String rules = Files.readString(folder.resolve("alerts.yml"));
+        assertThat(found("runbook_url: (https://\\S+/docs/monitoring.md#\\S+)", rules))
+                .hasSameSizeAs(found("alert: (\\w+)", rules));
+        if (MonitoringPrograms.has("promtool")) {
+            assertDone("promtool check rules alerts.yml", folder);
+        }
+    }
+
+    private static void assertDone(String command, Path folder) throws IOException, InterruptedException {
+        Process process = new ProcessBuilder("bash", "-c", command)
+                .directory(folder.toFile())
                 .redirectErrorStream(true)
                 .start();
-        String said = new String(promtool.getInputStream().readAllBytes());
-
-        assertThat(promtool.waitFor()).as(said).isZero();
+        String said = new String(process.getInputStream().readAllBytes());
+        assertThat(process.waitFor()).as(said).isZero();
     }
 
     @Test
@@ -49,7 +68,7 @@ class MonitoringFilesTest {
         for (String alert : found("alert: (\\w+)", rules)) {
             assertThat(tests).contains("alertname: " + alert);
         }
-        List<String> ways = found("runbook_url: docs/monitoring.md#(\\S+)", rules);
+        List<String> ways = found("runbook: docs/monitoring.md#(\\S+)", rules);
         assertThat(ways).hasSameSizeAs(found("alert: (\\w+)", rules));
         assertThat(anchors).containsAll(ways);
     }

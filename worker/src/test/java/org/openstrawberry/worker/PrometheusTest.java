@@ -6,8 +6,6 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.net.URI;
 import java.net.URLEncoder;
 import java.net.http.HttpClient;
@@ -28,8 +26,8 @@ class PrometheusTest {
     private static final HttpClient CLIENT = HttpClient.newHttpClient();
 
     private final Path folder;
-    private final int metrics = freePort();
-    private final int prometheus = freePort();
+    private final int metrics = MonitoringPrograms.freePort();
+    private final int prometheus = MonitoringPrograms.freePort();
 
     PrometheusTest(@TempDir Path folder) {
         this.folder = folder;
@@ -134,13 +132,5 @@ class PrometheusTest {
         return new ObjectMapper()
                 .readTree(CLIENT.send(HttpRequest.newBuilder(uri).build(), HttpResponse.BodyHandlers.ofString())
                         .body());
-    }
-
-    private static int freePort() {
-        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            return socket.getLocalPort();
-        } catch (IOException e) {
-            throw new IllegalStateException(e);
-        }
     }
 }

@@ -60,7 +60,10 @@ class RewardTrainCommandTest {
         Said said = train("model");
 
         assertThat(said.code()).as(said.err()).isZero();
-        assertThat(said.out()).contains("held out").contains("held-out accuracy");
+        assertThat(said.out())
+                .contains("held out")
+                .containsPattern("step 12/30 .*  held-out accuracy .*  \\(held-out at step 10\\)")
+                .containsPattern("step 30/30 .*  held-out margin \\S+\\R");
         List<JsonNode> rows = rows("model");
         assertThat(rows).hasSize(31);
         assertThat(rows.get(0).get("eval_accuracy").doubleValue()).isBetween(0.0, 1.0);

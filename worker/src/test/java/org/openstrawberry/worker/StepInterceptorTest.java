@@ -13,6 +13,7 @@ import io.temporal.testing.TestActivityEnvironment;
 import io.temporal.testing.TestEnvironmentOptions;
 import io.temporal.worker.WorkerFactoryOptions;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -32,7 +33,7 @@ class StepInterceptorTest {
     @Test
     void aSaveThatOutlastsItsHeartbeatStillHeartbeats() {
         CountDownLatch beaten = new CountDownLatch(2);
-        try (RunMeters meters = new RunMeters(new SimpleMeterRegistry());
+        try (RunMeters meters = new RunMeters(new SimpleMeterRegistry(), run -> Optional.empty());
                 StepInterceptor interceptor = new StepInterceptor(meters, ObservationRegistry.NOOP)) {
             TestActivityEnvironment environment = environment(interceptor);
             try {
@@ -59,7 +60,7 @@ class StepInterceptorTest {
             List<String> told = new CopyOnWriteArrayList<>();
             ObservationRegistry spans = ObservationRegistry.create();
             spans.observationConfig().observationHandler(new Failing(moment, told));
-            try (RunMeters meters = new RunMeters(broken);
+            try (RunMeters meters = new RunMeters(broken, run -> Optional.empty());
                     StepInterceptor interceptor = new StepInterceptor(meters, spans)) {
                 TestActivityEnvironment environment = environment(interceptor);
                 try {

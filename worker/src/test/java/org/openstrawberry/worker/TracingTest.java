@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -102,6 +103,34 @@ class TracingTest {
             assertThat(down.code()).as(down.err()).isZero();
             assertThat(down.err()).contains("Traces are not sent").hasLineCount(1);
             assertThat(again.outcome("down")).isEqualTo(outcome);
+        }
+    }
+
+    @Test
+    void theStepsOfARewardModelsTrainingAreTracesOfTheirOwn(@TempDir Path folder) throws IOException {
+        Path pairs = Files.writeString(
+                folder.resolve("pairs.jsonl"),
+                "{\"prompt\": \"a in pan?\", \"chosen\": \"=1\", \"rejected\": \"=2\"}\n".repeat(8));
+        List<String> arguments = new ArrayList<>(List.of("reward", "train", pairs.toString()));
+        arguments.addAll(
+                List.of("--base", run.file().resolveSibling("letter-count/base").toString()));
+        arguments.addAll(List.of("--out", folder.resolve("model").toString()));
+        arguments.addAll(List.of("--run-dir", folder.resolve("reward").toString()));
+        arguments.addAll(List.of("--set", "steps=4", "--set", "checkpoint-every=2", "--set", "held-out-fraction=0"));
+        try (Services services = new Services()) {
+            arguments.addAll(List.of("--otlp", services.url()));
+            Said said = Said.by(arguments);
+
+            assertThat(said.code()).as(said.err()).isZero();
+            assertThat(services.spans())
+                    .extracting(Span::name)
+                    .filteredOn(name -> name.startsWith("rewardmodel"))
+                    .containsExactly(
+                            "rewardmodelbegin", "rewardmodeladvance", "rewardmodeladvance", "rewardmodelexport");
+            assertThat(services.spans()).allSatisfy(span -> {
+                assertThat(span.parent()).isEmpty();
+                assertThat(span.tag("strawberry.run")).isEqualTo("reward");
+            });
         }
     }
 

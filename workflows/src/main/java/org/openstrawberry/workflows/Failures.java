@@ -3,6 +3,7 @@ package org.openstrawberry.workflows;
 import io.temporal.failure.ActivityFailure;
 import io.temporal.failure.ApplicationFailure;
 import io.temporal.failure.CanceledFailure;
+import io.temporal.failure.TerminatedFailure;
 import io.temporal.failure.TimeoutFailure;
 
 /** Failures as Temporal hands them on, in words for the people whose run it was. */
@@ -21,6 +22,9 @@ public final class Failures {
             }
             if (cause instanceof TimeoutFailure timeout) {
                 return step + " did not answer (" + timeout.getTimeoutType() + ")";
+            }
+            if (cause instanceof TerminatedFailure) {
+                return "terminated on the server";
             }
             if (cause instanceof CanceledFailure) {
                 return "stopped at once by request";

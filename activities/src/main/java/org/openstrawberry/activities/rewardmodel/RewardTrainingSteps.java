@@ -10,6 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import org.openstrawberry.activities.runtime.RunListener;
 import org.openstrawberry.activities.runtime.Tensors;
 import org.openstrawberry.activities.store.DurableFiles;
 import org.openstrawberry.activities.store.RunLayout;
@@ -25,19 +26,22 @@ public final class RewardTrainingSteps implements RewardTrainingActivities, Auto
     private static final Logger log = LoggerFactory.getLogger(RewardTrainingSteps.class);
 
     private final Tensors tensors;
+    private final RunListener listener;
     private final Map<String, RewardTrainingRun> runs = new ConcurrentHashMap<>();
     /** By run directory; touched on the tensor thread only. */
     private final Map<Path, RewardTrainingState> states = new HashMap<>();
 
-    public RewardTrainingSteps(Tensors tensors) {
+    /** @param listener told of each training's checkpoints, and must not throw */
+    public RewardTrainingSteps(Tensors tensors, RunListener listener) {
         this.tensors = tensors;
+        this.listener = listener;
     }
 
     @Override
     public Standing begin(RunRef ref) {
         RewardTrainingRun run = open(ref);
         RewardCheckpoints checkpoints = new RewardCheckpoints(run.directory());
-        return tensors.call(() -> {
+        return told(ref, tensors.call(() -> {
             Path base = run.directory().resolve(RewardTrainingRun.BASE);
             if (!Files.isDirectory(base)) {
                 try (NDManager memory = RewardTrainingState.newMemory(run)) {
@@ -50,7 +54,7 @@ public final class RewardTrainingSteps implements RewardTrainingActivities, Auto
                 }
             }
             return standing(run, checkpoints, checkpoints.newestWhole());
-        });
+        }));
     }
 
     @Override
@@ -59,14 +63,19 @@ public final class RewardTrainingSteps implements RewardTrainingActivities, Auto
         RewardCheckpoints checkpoints = new RewardCheckpoints(run.directory());
         int end = Math.min(run.steps(), step + run.spec().checkpointEvery());
         // Asked on the tensor thread, so that a second attempt waits for a first that is still under way.
-        return tensors.call(() -> {
+        return told(ref, tensors.call(() -> {
             if (checkpoints.info(end).isEmpty()) {
                 states.put(run.directory(), advanced(at(run, checkpoints, step), end, checkpoints));
             }
             Standing standing = standing(run, checkpoints, end);
             log.info("reward model: step {} of {}, {}", end, run.steps(), standing.metrics());
             return standing;
-        });
+        }));
+    }
+
+    private Standing told(RunRef ref, Standing standing) {
+        listener.trained(ref, standing.step(), standing.steps(), standing.metrics());
+        return standing;
     }
 
     @Override
@@ -125,6 +134,7 @@ public final class RewardTrainingSteps implements RewardTrainingActivities, Auto
             rows.forEach(row -> row.forEach((name, value) -> {
                 if (name.startsWith("eval_")) {
                     last.put(name, value);
+                    last.put("eval_step", row.getOrDefault("step", 0.0));
                 }
             }));
             last.putAll(rows.get(rows.size() - 1));

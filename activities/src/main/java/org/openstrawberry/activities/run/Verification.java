@@ -35,11 +35,30 @@ import org.openstrawberry.workflows.RunResult;
 public record Verification(int files, List<String> faults, List<String> aside) {
 
     /**
-     * Verifies a run directory, whether its run is over or not.
+     * Verifies a run directory, whether its run is over or not. What is at fault is looked at twice: a run that goes on
+     * meanwhile has files of which the companions are still to come.
      *
      * @throws InvalidInputException if it is no run directory
      */
     public static Verification of(Path directory) {
+        return of(directory, () -> {});
+    }
+
+    /** @param between done before the second look */
+    static Verification of(Path directory, Runnable between) {
+        Verification first = once(directory);
+        if (first.isWhole()) {
+            return first;
+        }
+        between.run();
+        Verification second = once(directory);
+        return new Verification(
+                second.files(),
+                second.faults().stream().filter(first.faults()::contains).toList(),
+                second.aside());
+    }
+
+    private static Verification once(Path directory) {
         Path root = directory.toAbsolutePath().normalize();
         if (!Files.exists(root.resolve(RunLayout.RUN_FILE))) {
             throw new InvalidInputException(directory + ": not a run directory, it has no " + RunLayout.RUN_FILE);

@@ -16,6 +16,7 @@ import org.slf4j.MDC;
  */
 final class LogContext implements AutoCloseable {
     private static final String WARM_UP = "warmup";
+    private static final String REWARD_TRAINING = "rewardmodel";
 
     private LogContext() {}
 
@@ -33,10 +34,11 @@ final class LogContext implements AutoCloseable {
         return new LogContext();
     }
 
-    /** The iteration that a step belongs to, by its arguments. */
+    /** The iteration that a step belongs to, by its arguments; what is trained before or without any has none. */
     static Optional<Integer> iteration(String phase, Object[] arguments) {
+        boolean outside = phase.equals(WARM_UP) || phase.startsWith(REWARD_TRAINING);
         for (Object argument : arguments) {
-            if (argument instanceof Integer number && !phase.equals(WARM_UP)) {
+            if (argument instanceof Integer number && !outside) {
                 return Optional.of(number);
             }
             if (argument instanceof PromptRequest request) {

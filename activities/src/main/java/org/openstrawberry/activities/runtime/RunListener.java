@@ -1,6 +1,7 @@
 package org.openstrawberry.activities.runtime;
 
 import java.util.List;
+import java.util.Map;
 import org.openstrawberry.workflows.IterationMetrics;
 import org.openstrawberry.workflows.steps.RunRef;
 import org.slf4j.Logger;
@@ -16,6 +17,16 @@ public interface RunListener {
 
     /** An iteration's row is in {@code metrics.jsonl}. */
     default void recorded(RunRef run, IterationMetrics row) {}
+
+    /**
+     * The training of a reward model has come to a checkpoint. It has nothing of a run but its directory, and of the other
+     * methods none is called for it.
+     *
+     * @param step steps taken
+     * @param steps to take in all
+     * @param metrics of the last of them, and of the last evaluation
+     */
+    default void trained(RunRef run, int step, int steps, Map<String, Double> metrics) {}
 
     /** The run has ended and {@code result.json} is written. */
     default void finished(RunRef run) {}
@@ -36,6 +47,11 @@ public interface RunListener {
             @Override
             public void recorded(RunRef run, IterationMetrics row) {
                 listeners.forEach(listener -> safely(() -> listener.recorded(run, row)));
+            }
+
+            @Override
+            public void trained(RunRef run, int step, int steps, Map<String, Double> metrics) {
+                listeners.forEach(listener -> safely(() -> listener.trained(run, step, steps, metrics)));
             }
 
             @Override

@@ -22,6 +22,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -42,12 +43,16 @@ public final class RunMeters implements RunListener, AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(RunMeters.class);
     private static final String PREFIX = "strawberry.";
     private static final String PHASES = "phase/seconds/";
+    private static final String REWARD_TRAINING = "reward/training/";
     private static final String RUN = "run";
 
     /** How long a run that has ended is still shown, so that whoever looks every few minutes sees its end. */
     static final Duration AFTER_END = Duration.ofMinutes(5);
 
-    /** How long a run is shown whose end was not seen here: it may have failed, or be worked on by others. */
+    /** Once nothing of a run was done here for so long, its server is asked whether it still lives. */
+    static final Duration QUIET = Duration.ofMinutes(2);
+
+    /** How long a run is shown that lives, as far as anybody knows, but is not worked on here: others may do that. */
     static final Duration IDLE = Duration.ofDays(1);
 
     /** How much newer than here a run's rows are once another process writes them; clocks of hosts differ. */
@@ -55,13 +60,18 @@ public final class RunMeters implements RunListener, AutoCloseable {
 
     private static final Duration TIDY = Duration.ofMinutes(1);
 
-    private enum State {
+    /** What is known of a run's workflow. */
+    public enum State {
+        /** It lives, though it may be paused or wait for somebody. */
         RUNNING,
+        /** It has come to its end. */
         DONE,
+        /** It has ended before: it failed, or was cancelled or terminated. */
         FAILED
     }
 
     private final MeterRegistry meters;
+    private final Function<String, Optional<State>> server;
     private final Clock clock;
     private final Map<String, Shown> runs = new ConcurrentHashMap<>();
 
@@ -116,13 +126,18 @@ public final class RunMeters implements RunListener, AutoCloseable {
         }
     }
 
-    /** @param meters where the gauges stand */
-    public RunMeters(MeterRegistry meters) {
-        this(meters, Clock.systemUTC());
+    /**
+     * @param meters where the gauges stand
+     * @param server tells by a run's id what has become of it, which a run that is terminated tells nobody else; empty where
+     *     it is not known. Must not throw
+     */
+    public RunMeters(MeterRegistry meters, Function<String, Optional<State>> server) {
+        this(meters, server, Clock.systemUTC());
     }
 
-    RunMeters(MeterRegistry meters, Clock clock) {
+    RunMeters(MeterRegistry meters, Function<String, Optional<State>> server, Clock clock) {
         this.meters = meters;
+        this.server = server;
         this.clock = clock;
         tidying.scheduleWithFixedDelay(this::tidy, TIDY.toSeconds(), TIDY.toSeconds(), TimeUnit.SECONDS);
     }
@@ -163,6 +178,18 @@ public final class RunMeters implements RunListener, AutoCloseable {
         counter(run, "tokens", "Tokens of thoughts.")
                 .increment(row.value("thoughts/tokens").orElse(0.0));
         counter(run, "iterations", "Iterations that were recorded.").increment(row.iteration() > 0 ? 1 : 0);
+    }
+
+    /** Shows where the training of a reward model is: {@code eval_accuracy} is {@code strawberry.reward.training.eval.accuracy}. */
+    @Override
+    public void trained(RunRef run, int step, int steps, Map<String, Double> metrics) {
+        opened(run);
+        Map<String, Double> values = new HashMap<>();
+        metrics.forEach((name, value) -> values.put(REWARD_TRAINING + name.replace('_', '/'), value));
+        values.put(REWARD_TRAINING + "step", (double) step);
+        values.put(REWARD_TRAINING + "steps", (double) steps);
+        runs.compute(run.id(), (id, known) -> of(run, known).with(values, clock.instant()));
+        values.keySet().forEach(name -> gauge(run, name));
     }
 
     private static double is(@Nullable Shown run, State state) {
@@ -254,6 +281,14 @@ public final class RunMeters implements RunListener, AutoCloseable {
                 && in(run, RunLayout.RESULT).filter(Files::exists).isPresent()) {
             runs.computeIfPresent(id, (key, known) -> known.over(State.DONE, now));
             return;
+        }
+        if (run.ended().isEmpty() && run.touched().plus(QUIET).isBefore(now)) {
+            Optional<State> end = server.apply(id).filter(state -> state != State.RUNNING);
+            if (end.isPresent()) {
+                // Unless it was taken up again while the server answered.
+                runs.computeIfPresent(id, (key, known) -> known.equals(run) ? known.over(end.get(), now) : known);
+                return;
+            }
         }
         boolean over =
                 run.ended().filter(end -> end.plus(AFTER_END).isBefore(now)).isPresent();

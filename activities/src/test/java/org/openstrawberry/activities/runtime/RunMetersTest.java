@@ -26,7 +26,8 @@ import org.openstrawberry.workflows.steps.RunRef;
 class RunMetersTest {
     private final SimpleMeterRegistry registry = new SimpleMeterRegistry();
     private final TestClock clock = new TestClock();
-    private final RunMeters meters = new RunMeters(registry, clock);
+    private Optional<RunMeters.State> told = Optional.empty();
+    private final RunMeters meters = new RunMeters(registry, id -> told, clock);
     private final RunRef run;
 
     RunMetersTest(@TempDir Path folder) {
@@ -106,6 +107,48 @@ class RunMetersTest {
         clock.pass(Duration.ofSeconds(2));
         meters.tidy();
         assertThat(registry.getMeters()).isEmpty();
+    }
+
+    @Test
+    void aRunThatItsServerSaysIsOverIsShownAsFailedForSomeMinutesAndThenGone() {
+        told = Optional.of(RunMeters.State.FAILED);
+        meters.recorded(run, row(1, 5));
+        meters.tidy();
+        assertThat(gauge("strawberry.run.state", "a", "state", "running"))
+                .as("it is not asked of a run that is worked on")
+                .isEqualTo(1);
+
+        clock.pass(RunMeters.QUIET.plusSeconds(1));
+        meters.tidy();
+        assertThat(gauge("strawberry.run.state", "a", "state", "failed")).isEqualTo(1);
+        clock.pass(RunMeters.AFTER_END.plusSeconds(1));
+        meters.tidy();
+        assertThat(registry.getMeters()).isEmpty();
+    }
+
+    @Test
+    void aRunThatItsServerSaysLivesIsShownOnThoughItWaits() {
+        told = Optional.of(RunMeters.State.RUNNING);
+        meters.recorded(run, row(1, 5));
+        clock.pass(Duration.ofHours(3));
+        meters.tidy();
+        clock.pass(RunMeters.AFTER_END.plusSeconds(1));
+        meters.tidy();
+
+        assertThat(gauge("strawberry.run.state", "a", "state", "running")).isEqualTo(1);
+    }
+
+    @Test
+    void aRewardModelsTrainingIsShownByItsNewestCheckpoint() {
+        meters.trained(run, 0, 30, Map.of());
+        assertThat(gauge("strawberry.reward.training.step", "a")).isZero();
+
+        meters.trained(run, 12, 30, Map.of("loss", 0.5, "eval_accuracy", 0.75));
+        assertThat(gauge("strawberry.reward.training.step", "a")).isEqualTo(12);
+        assertThat(gauge("strawberry.reward.training.steps", "a")).isEqualTo(30);
+        assertThat(gauge("strawberry.reward.training.loss", "a")).isEqualTo(0.5);
+        assertThat(gauge("strawberry.reward.training.eval.accuracy", "a")).isEqualTo(0.75);
+        assertThat(gauge("strawberry.run.state", "a", "state", "running")).isEqualTo(1);
     }
 
     @Test

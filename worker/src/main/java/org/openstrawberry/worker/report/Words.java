@@ -4,7 +4,7 @@ import java.time.Duration;
 import java.util.Locale;
 
 /** Numbers as people read them. */
-final class Words {
+public final class Words {
     private Words() {}
 
     /** Three significant digits, such as 0.345, 12.3 or 1.93 M. */
@@ -44,7 +44,7 @@ final class Words {
     }
 
     /** Such as 1 h 12 min, 1 min 3 s or 0.24 s. */
-    static String seconds(double seconds) {
+    public static String seconds(double seconds) {
         if (seconds < 10) {
             return String.format(Locale.ROOT, "%.2f s", seconds);
         }

@@ -59,8 +59,8 @@ final class Refusals {
         return causes(e)
                 .flatMap(cause -> handshake(cause).stream())
                 .findFirst()
-                .orElseGet(() ->
-                        "no Temporal server answers there for the namespace " + namespace + " (" + words(e) + ")");
+                .orElseGet(() -> "no Temporal server answers there for the namespace " + namespace + " (" + words(e)
+                        + "); expected one that runs, as ./strawberry server starts it");
     }
 
     private static Optional<String> handshake(Throwable cause) {

@@ -3,8 +3,11 @@ package org.openstrawberry.workflows.client;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.temporal.api.enums.v1.IndexedValueType;
+import io.temporal.api.enums.v1.TaskQueueType;
 import io.temporal.api.operatorservice.v1.AddSearchAttributesRequest;
 import io.temporal.api.operatorservice.v1.ListSearchAttributesRequest;
+import io.temporal.api.taskqueue.v1.TaskQueue;
+import io.temporal.api.workflowservice.v1.DescribeTaskQueueRequest;
 import io.temporal.api.workflowservice.v1.ListWorkflowExecutionsRequest;
 import io.temporal.client.WorkflowClient;
 import io.temporal.client.WorkflowClientOptions;
@@ -26,6 +29,7 @@ import org.openstrawberry.config.InvalidInputException;
 import org.openstrawberry.config.RunSpec;
 import org.openstrawberry.workflows.RunAttributes;
 import org.openstrawberry.workflows.TrainingInput;
+import org.openstrawberry.workflows.steps.TaskQueues;
 
 /**
  * A connection to a Temporal server, to start runs and find them.
@@ -142,6 +146,23 @@ public final class Strawberry implements AutoCloseable {
     /** The server's runs, newest first; of one that was continued, the part under way. */
     public Stream<WorkflowExecutionMetadata> runs() {
         return client.listExecutions("WorkflowType = 'TrainingWorkflow' AND ExecutionStatus != 'ContinuedAsNew'");
+    }
+
+    /** Whether any process has asked for work on runs in the last minutes; true where the server doesn't tell. */
+    public boolean hasWorkers() {
+        try {
+            return stubs.blockingStub()
+                            .withDeadlineAfter(DEADLINE_SECONDS, TimeUnit.SECONDS)
+                            .describeTaskQueue(DescribeTaskQueueRequest.newBuilder()
+                                    .setNamespace(client.getOptions().getNamespace())
+                                    .setTaskQueue(TaskQueue.newBuilder().setName(TaskQueues.RUNS))
+                                    .setTaskQueueType(TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW)
+                                    .build())
+                            .getPollersCount()
+                    > 0;
+        } catch (StatusRuntimeException e) {
+            return true;
+        }
     }
 
     /** The schedules that start runs. A server in this process has none. */
