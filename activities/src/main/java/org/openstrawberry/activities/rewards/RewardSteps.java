@@ -42,7 +42,8 @@ public final class RewardSteps implements RewardActivities {
     @Override
     public Scores score(ScoreRequest request) {
         Run run = runs.open(request.run());
-        return Scores.of(request.thoughts(), scored(run, request.prompts(), request.thoughts(), request.reward()));
+        Thoughts shard = request.thoughts();
+        return Scores.of(shard, scored(run, request.prompts(), shard, thoughts(run, shard), request.reward()));
     }
 
     /**
@@ -75,19 +76,25 @@ public final class RewardSteps implements RewardActivities {
      * Scores a shard that this process has just generated, where that takes less time than a step of its own; or finds
      * that it is scored already, early or by the trees that it came from.
      *
+     * @param thoughts of the shard
      * @return empty where it is left to {@link #score}, as it is where it fails
      */
-    public Optional<Thoughts.Scored> atOnce(Run run, PromptBatch prompts, Thoughts shard) {
+    public Optional<Thoughts.Scored> atOnce(Run run, PromptBatch prompts, Thoughts shard, Flux<ThoughtLine> thoughts) {
         RewardSpec reward = run.spec().reward();
         try {
             return rewards.apply(reward).quick()
                             || run.store().find(path(shard)).isPresent()
-                    ? Optional.of(scored(run, prompts, shard, reward))
+                    ? Optional.of(scored(run, prompts, shard, thoughts, reward))
                     : Optional.empty();
         } catch (RuntimeException e) {
             log.warn("iteration {}: shard {} is left to a step of its own", shard.iteration(), shard.shard(), e);
             return Optional.empty();
         }
+    }
+
+    /** A shard's thoughts, as they are stored. */
+    public static Flux<ThoughtLine> thoughts(Run run, Thoughts shard) {
+        return Flux.defer(() -> Json.stream(run.store().verified(shard.artifact()), ThoughtLine.class));
     }
 
     private static String path(Thoughts shard) {
@@ -99,11 +106,13 @@ public final class RewardSteps implements RewardActivities {
                 .collect(Collectors.toMap(PromptLine::prompt, Function.identity()));
     }
 
-    private Thoughts.Scored scored(Run run, PromptBatch prompts, Thoughts shard, RewardSpec reward) {
+    private Thoughts.Scored scored(
+            Run run, PromptBatch prompts, Thoughts shard, Flux<ThoughtLine> thoughts, RewardSpec reward) {
         ArtifactRef artifact = run.store()
                 .once(
                         path(shard),
-                        out -> Json.lines(scores(run, prompts, shard, reward)).write(out));
+                        out -> Json.lines(scores(run, prompts, thoughts, reward))
+                                .write(out));
         List<ScoreLine> scores = Json.readLines(run.store().resolve(artifact.path()), ScoreLine.class);
         double[] finite = scores.stream()
                 .flatMap(score -> score.reward().stream())
@@ -116,11 +125,10 @@ public final class RewardSteps implements RewardActivities {
         return new Thoughts.Scored(artifact, finite.length, scores.size() - finite.length, sum);
     }
 
-    private List<ScoreLine> scores(Run run, PromptBatch batch, Thoughts shard, RewardSpec reward) {
+    private List<ScoreLine> scores(Run run, PromptBatch batch, Flux<ThoughtLine> shard, RewardSpec reward) {
         Map<Integer, PromptLine> prompts = texts(run, batch);
         Scorer scorer = rewards.apply(reward);
-        List<ScoreLine> scores = Json.stream(run.store().verified(shard.artifact()), ThoughtLine.class)
-                .bufferUntilChanged(ThoughtLine::prompt)
+        List<ScoreLine> scores = shard.bufferUntilChanged(ThoughtLine::prompt)
                 .flatMapSequential(thoughts -> score(scorer, prompts, thoughts), Scorer.CONCURRENCY)
                 .collectList()
                 .contextWrite(StepSpan.carried())

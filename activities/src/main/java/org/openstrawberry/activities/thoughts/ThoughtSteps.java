@@ -1,8 +1,8 @@
 package org.openstrawberry.activities.thoughts;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.DoubleAdder;
 import java.util.function.Function;
 import java.util.stream.IntStream;
@@ -56,21 +56,18 @@ public final class ThoughtSteps implements ThoughtActivities {
     @Override
     public Thoughts generate(ThoughtRequest request) {
         Run run = runs.open(request.run());
-        Thoughts thoughts = request.sampling()
-                .tree()
-                .map(tree -> trees.grow(run, request, tree))
-                .orElseGet(() -> generate(run, request));
-        return scoring.flatMap(rewards -> rewards.atOnce(run, request.prompts(), thoughts))
-                .map(thoughts::with)
-                .orElse(thoughts);
-    }
-
-    private Thoughts generate(Run run, ThoughtRequest request) {
+        if (request.sampling().tree().isPresent()) {
+            Thoughts grown = trees.grow(run, request, request.sampling().tree().get());
+            return scored(run, request, grown, RewardSteps.thoughts(run, grown));
+        }
         String path = RunLayout.thoughts(request.prompts().iteration(), request.shard());
         DoubleAdder seconds = new DoubleAdder();
-        ArtifactRef artifact = run.store().find(path).orElseGet(() -> generate(run, request, path, seconds));
-        List<ThoughtLine> lines = Json.readLines(run.store().resolve(path), ThoughtLine.class);
-        return new Thoughts(
+        List<ThoughtLine> lines = new ArrayList<>();
+        ArtifactRef artifact = run.store().find(path).orElseGet(() -> generate(run, request, path, seconds, lines));
+        if (lines.isEmpty()) {
+            lines.addAll(Json.readLines(run.store().resolve(path), ThoughtLine.class));
+        }
+        Thoughts thoughts = new Thoughts(
                 request.prompts().iteration(),
                 request.shard(),
                 artifact,
@@ -79,22 +76,31 @@ public final class ThoughtSteps implements ThoughtActivities {
                 (int) lines.stream().filter(ThoughtLine::ended).count(),
                 seconds.sum(),
                 Optional.empty());
+        return scored(run, request, thoughts, Flux.fromIterable(lines));
     }
 
-    private ArtifactRef generate(Run run, ThoughtRequest request, String path, DoubleAdder seconds) {
-        AtomicBoolean generated = new AtomicBoolean();
+    private Thoughts scored(Run run, ThoughtRequest request, Thoughts shard, Flux<ThoughtLine> lines) {
+        return scoring.flatMap(rewards -> rewards.atOnce(run, request.prompts(), shard, lines))
+                .map(shard::with)
+                .orElse(shard);
+    }
+
+    /** @param lines takes what is generated here */
+    private ArtifactRef generate(
+            Run run, ThoughtRequest request, String path, DoubleAdder seconds, List<ThoughtLine> lines) {
         Optional<EarlyScores> early = scoring.flatMap(rewards -> rewards.early(run, request.prompts()));
         try {
             ArtifactRef artifact = run.store().once(path, out -> {
-                Flux<List<ThoughtLine>> prompts =
-                        thoughts(run, request, seconds).doOnNext(lines -> early.ifPresent(scores -> scores.add(lines)));
+                lines.clear();
+                Flux<List<ThoughtLine>> prompts = thoughts(run, request, seconds)
+                        .doOnNext(branches -> early.ifPresent(scores -> scores.add(branches)));
                 for (ThoughtLine line :
-                        prompts.concatMapIterable(lines -> lines).toIterable()) {
+                        prompts.concatMapIterable(branches -> branches).toIterable()) {
                     Json.writeLine(out, line);
+                    lines.add(line);
                 }
-                generated.set(true);
             });
-            if (generated.get()) {
+            if (!lines.isEmpty()) {
                 early.ifPresent(scores ->
                         scoring.orElseThrow().publish(run, request.prompts().iteration(), request.shard(), scores));
             }

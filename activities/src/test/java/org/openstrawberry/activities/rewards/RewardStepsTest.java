@@ -50,7 +50,7 @@ class RewardStepsTest {
     void aRuleScoresAtOnceWhatAStepWouldFind() {
         Thoughts shard = shard("yes", "no", "yes, yes");
 
-        Thoughts.Scored scored = steps(rewards).atOnce(run(), prompts(), shard).orElseThrow();
+        Thoughts.Scored scored = atOnce(rewards, shard).orElseThrow();
 
         assertThat(scored).isEqualTo(new Thoughts.Scored(store.require(RunLayout.scores(1, 0)), 3, 0, 2));
         assertThat(steps(rewards)
@@ -63,7 +63,7 @@ class RewardStepsTest {
     void whatMayTakeItsTimeIsLeftToAStepOfItsOwn() {
         reward(Map.of("reward.java.name", new VowelReward().name()));
 
-        assertThat(steps(rewards).atOnce(run(), prompts(), shard("yes"))).isEmpty();
+        assertThat(atOnce(rewards, shard("yes"))).isEmpty();
         assertThat(store.find(RunLayout.scores(1, 0))).isEmpty();
     }
 
@@ -76,8 +76,7 @@ class RewardStepsTest {
                         new ScoreLine(1, 0, 0, Optional.of(0.5), Optional.empty(), Optional.empty()),
                         new ScoreLine(1, 0, 1, Optional.empty(), Optional.of("no answer"), Optional.empty()))));
 
-        assertThat(steps(rewards).atOnce(run(), prompts(), shard("yes", "no")))
-                .contains(new Thoughts.Scored(early, 1, 1, 0.5));
+        assertThat(atOnce(rewards, shard("yes", "no"))).contains(new Thoughts.Scored(early, 1, 1, 0.5));
     }
 
     @Test
@@ -86,13 +85,17 @@ class RewardStepsTest {
             throw new InvalidInputException("no such reward");
         };
 
-        assertThat(steps(none).atOnce(run(), prompts(), shard("yes"))).isEmpty();
+        assertThat(atOnce(none, shard("yes"))).isEmpty();
     }
 
     private void reward(Map<String, String> settings) {
         Map<String, Object> all = new HashMap<>(settings);
         all.putAll(Map.of("name", "run", "model.policy", "base", "data.prompts", "train.jsonl"));
         RunFile.write(RunFile.of(all), store.resolve(RunLayout.RUN_FILE));
+    }
+
+    private Optional<Thoughts.Scored> atOnce(Function<RewardSpec, Scorer> made, Thoughts shard) {
+        return steps(made).atOnce(run(), prompts(), shard, RewardSteps.thoughts(run(), shard));
     }
 
     private RewardSteps steps(Function<RewardSpec, Scorer> made) {
