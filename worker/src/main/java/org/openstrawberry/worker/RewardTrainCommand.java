@@ -217,7 +217,7 @@ final class RewardTrainCommand implements Callable<Integer> {
         return 0;
     }
 
-    private static String line(int step, int steps, Map<String, Double> metrics) {
+    static String line(int step, int steps, Map<String, Double> metrics) {
         StringBuilder line = new StringBuilder("step " + step + "/" + steps);
         List.of("loss", "accuracy", "margin", "eval_loss", "eval_accuracy", "eval_margin").stream()
                 .filter(metrics::containsKey)

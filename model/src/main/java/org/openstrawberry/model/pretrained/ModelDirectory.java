@@ -35,6 +35,9 @@ public final class ModelDirectory {
     private static final String TOKENIZER_CONFIG = "tokenizer_config.json";
     private static final String GENERATION_CONFIG = "generation_config.json";
 
+    /** Where a run directory, which is easily taken for a model's, has one. */
+    private static final String POLICY = "policy";
+
     /** As transformers 4 parts weights. */
     static final long SHARD_BYTES = 5_000_000_000L;
 
@@ -112,6 +115,11 @@ public final class ModelDirectory {
             throw new InvalidInputException(path + ": "
                     + (Files.exists(path) ? "found a file" : "no such directory")
                     + ", expected a model directory with config.json, tokenizer.json and model.safetensors");
+        }
+        Path policy = path.resolve(POLICY);
+        if (!Files.exists(path.resolve(CONFIG)) && Files.exists(policy.resolve(CONFIG))) {
+            throw new InvalidInputException(
+                    path + ": is no model directory, it has no " + CONFIG + "; expected one, such as " + policy);
         }
         JsonObject configFile = Families.textModel(JsonObject.read(path.resolve(CONFIG)));
         ModelConfig config = ModelConfig.of(configFile, heads);

@@ -105,6 +105,17 @@ class ModelDirectoryTest {
     }
 
     @Test
+    void aRunDirectoryIsToldWithThePolicyInIt() throws IOException {
+        Path policy = Files.createDirectory(temporary.resolve("policy"));
+        Files.writeString(policy.resolve("config.json"), "{}");
+
+        assertThatThrownBy(() -> ModelDirectory.open(temporary))
+                .isInstanceOf(InvalidInputException.class)
+                .hasMessage(
+                        temporary + ": is no model directory, it has no config.json; expected one, such as " + policy);
+    }
+
+    @Test
     void whatIsMissingIsToldWithTheConfigurationFirst() throws IOException {
         Path none = temporary.resolve("none");
         assertThatThrownBy(() -> ModelDirectory.open(none))
