@@ -40,12 +40,12 @@ class AskTreeTest {
 
     @Test
     void aThoughtIsAsLongAsTheRunLetsItBeUnlessAskedOtherwise() {
-        String known = ask(shared.resolve("run"), "r in berry?").out();
+        String known = ask(shared.resolve("run"), "n in banana?").out();
 
-        assertThat(ask(shared.resolve("run"), "r in berry?", "--max-new-tokens", "12")
+        assertThat(ask(shared.resolve("run"), "n in banana?", "--max-new-tokens", "12")
                         .out())
                 .isEqualTo(known);
-        assertThat(ask(shared.resolve("run"), "r in berry?", "--max-new-tokens", "40")
+        assertThat(ask(shared.resolve("run"), "n in banana?", "--max-new-tokens", "40")
                         .out())
                 .isNotEqualTo(known);
     }

@@ -21,7 +21,7 @@ class StepOptionsTest {
         "dpo.ld-alpha=0.5",
         "dpo.beta-schedule={kind: linear, final-beta: 0.02}",
         "optimizer.kind=rmsprop",
-        "optimizer.learning-rate=3.0e-3",
+        "optimizer.learning-rate=3.0e-4",
         "optimizer.schedule={kind: cosine, warmup-steps: 2}",
         "optimizer.epochs=3",
         "optimizer.mini-batch-pairs=2",
