@@ -46,7 +46,6 @@ class PrometheusTest {
             await("up{job=\"strawberry\"} == 1");
             await("strawberry_iteration{run=\"letter-count\"} > 2");
             await("strawberry_phase_seconds_count{run=\"letter-count\", phase=\"generate\", role=\"thoughts\"} > 0");
-            await("strawberry_phase_seconds_count{run=\"letter-count\", phase=\"score\", role=\"rewards\"} > 0");
             await("strawberry_phase_seconds_count{run=\"letter-count\", phase=\"dpostep\", role=\"trainer\"} > 0");
             await("strawberry_phase_seconds_count{run=\"letter-count\", phase=\"record\", role=\"runs\"} > 0");
             await("strawberry_run_state{run=\"letter-count\", state=\"running\"} == 1");
