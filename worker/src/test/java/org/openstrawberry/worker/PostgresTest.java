@@ -75,21 +75,11 @@ class PostgresTest {
         TestProcesses.await("the end to be listed", () -> isListed("StrawberryPhase = 'done'"));
     }
 
-    private boolean knowsSearchAttributes() {
-        try {
-            return !isListed("StrawberryTask = 'none of that name'");
-        } catch (IllegalStateException e) {
-            return false;
-        }
-    }
-
     private boolean isListed(String query) {
         return processes.tool("workflow", "list", "--query", query).contains("TrainingWorkflow");
     }
 
-    private void start(String... settings) throws InterruptedException {
-        // Who starts a run within seconds of the first worker's registering them is refused.
-        TestProcesses.await("the server to know our search attributes", this::knowsSearchAttributes);
+    private void start(String... settings) {
         List<String> arguments = new ArrayList<>(run.train("run", settings));
         arguments.set(0, "start");
         arguments.addAll(List.of("--id", "run", "--server", processes.server()));

@@ -57,7 +57,7 @@ public final class RewardTrainingHandle {
                                 .set(RunAttributes.TASK, id)
                                 .build())
                         .build());
-        WorkflowClient.start(workflow::train, runDirectory);
+        Starts.start(() -> WorkflowClient.start(workflow::train, runDirectory));
         return new RewardTrainingHandle(client, id);
     }
 

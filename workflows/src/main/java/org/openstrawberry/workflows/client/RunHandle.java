@@ -55,7 +55,7 @@ public final class RunHandle {
      */
     public static RunHandle start(WorkflowClient client, String id, TrainingInput input) {
         TrainingWorkflow workflow = client.newWorkflowStub(TrainingWorkflow.class, options(id, input));
-        WorkflowClient.start(workflow::train, input);
+        Starts.start(() -> WorkflowClient.start(workflow::train, input));
         return new RunHandle(client, id);
     }
 

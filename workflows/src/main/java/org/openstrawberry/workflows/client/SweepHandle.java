@@ -53,7 +53,7 @@ public final class SweepHandle {
                                 .set(RunAttributes.TASK, input.spec().name())
                                 .build())
                         .build());
-        WorkflowClient.start(workflow::sweep, input);
+        Starts.start(() -> WorkflowClient.start(workflow::sweep, input));
         return new SweepHandle(client, id);
     }
 
