@@ -31,7 +31,7 @@ final class ServerCommand implements Callable<Integer> {
     @Option(
             names = "--temporal",
             paramLabel = "FILE",
-            description = "The temporal command; by default that on the PATH.")
+            description = "The temporal command; by default that on the PATH, or what tools/temporal/build made.")
     private @Nullable Path temporal;
 
     @Option(names = "--db", paramLabel = "FILE", description = "The database; by default ${DEFAULT-VALUE}.")
@@ -114,7 +114,7 @@ final class ServerCommand implements Callable<Integer> {
                 .filter(Files::isExecutable)
                 .findFirst()
                 .orElseThrow(() -> new InvalidInputException(
-                        "there is no temporal command on the PATH; build it with tools/temporal/build and give what that"
-                                + " prints by --temporal, or install it from https://docs.temporal.io/cli"));
+                        "there is no temporal command on the PATH; build it with tools/temporal/build, or install it from"
+                                + " https://docs.temporal.io/cli"));
     }
 }

@@ -69,7 +69,7 @@ class ServerForkTest {
         List<String> arguments = new ArrayList<>(run.train("run"));
         arguments.set(0, "start");
         arguments.addAll(List.of("--id", "run", "--server", processes.server()));
-        assertThat(Said.by(arguments).err()).isEmpty();
+        assertThat(Said.by(arguments).out()).isEqualTo("run\n");
     }
 
     private String fork(String parent, String iteration, String... more) {
