@@ -11,20 +11,24 @@ import java.security.Provider;
 import java.util.HexFormat;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.LongAdder;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * SHA-256, by a native library where it has one for this machine: the launcher leaves the compiler out that would make
- * Java's own as fast, which takes ten times as long without it. Until a large file comes, such as weights, the library isn't
- * worth being loaded.
+ * Java's own as fast, which takes ten times as long without it. Until a large file comes, such as weights, or as much in small
+ * ones, the library isn't worth being loaded.
  */
 public final class Sha256 {
     private static final Logger log = LoggerFactory.getLogger(Sha256.class);
     private static final long LARGE = 4L << 20;
     private static final int BUFFER = 1 << 18;
 
-    /** The native library's, once a large file has come; empty where it has none for this machine. */
+    /** Bytes of small files so far. */
+    private static final LongAdder SMALL = new LongAdder();
+
+    /** The native library's, once it is worth it; empty where it has none for this machine. */
     private static final CompletableFuture<Optional<Provider>> NATIVE = new CompletableFuture<>();
 
     private Sha256() {}
@@ -54,8 +58,14 @@ public final class Sha256 {
 
     /** The hash of a file's content, as lower-case hexadecimal. */
     public static String of(Path file) throws IOException {
-        if (Files.size(file) >= LARGE) {
+        long size = Files.size(file);
+        if (size >= LARGE) {
             load();
+        } else if (!NATIVE.isDone()) {
+            SMALL.add(size);
+            if (SMALL.sum() >= LARGE) {
+                load();
+            }
         }
         MessageDigest digest = digest();
         try (InputStream in = Files.newInputStream(file)) {

@@ -202,14 +202,16 @@ public final class ArtifactStore {
 
     private ArtifactRef link(Path temporary, Path target, ArtifactRef written) throws IOException {
         while (true) {
+            Optional<ArtifactRef> standing;
             try {
                 Files.createLink(target, temporary);
                 Files.deleteIfExists(hashOf(target)); // of a file that was taken away by hand
                 publishHash(target, written.sha256());
+                standing = Optional.of(written);
             } catch (FileAlreadyExistsException e) {
                 awaitHash(target);
+                standing = inspect(written.path());
             }
-            Optional<ArtifactRef> standing = inspect(written.path());
             if (standing.isPresent()) {
                 DurableFiles.sync(DurableFiles.parentOf(target));
                 return standing.get();
