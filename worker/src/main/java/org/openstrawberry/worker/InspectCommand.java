@@ -84,8 +84,9 @@ final class InspectCommand implements Callable<Integer> {
         int number = iteration != null ? iteration : newest(directory);
         Path pairs = directory.resolve(RunLayout.pairs(number));
         if (!Files.exists(pairs)) {
+            int newest = newest(directory);
             throw new InvalidInputException(pairs + ": missing; iteration " + number + " has no pairs yet"
-                    + (newest(directory) > 0 ? ", the newest that has is " + newest(directory) : ""));
+                    + (newest > 0 ? ", the newest that has is " + newest : ""));
         }
         if (tree != null) {
             draw(directory, number, tree, Json.readLines(pairs, PairLine.class));

@@ -6,6 +6,7 @@ import io.temporal.client.WorkflowNotFoundException;
 import java.util.Optional;
 import java.util.function.Function;
 import org.openstrawberry.activities.runtime.RunMeters.State;
+import org.openstrawberry.workflows.client.Outcome;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -29,13 +30,9 @@ record RunEnds(WorkflowClient client) implements Function<String, Optional<State
     }
 
     private static State state(WorkflowExecutionStatus status) {
-        return switch (status) {
-            case WORKFLOW_EXECUTION_STATUS_COMPLETED -> State.DONE;
-            case WORKFLOW_EXECUTION_STATUS_FAILED,
-                    WORKFLOW_EXECUTION_STATUS_CANCELED,
-                    WORKFLOW_EXECUTION_STATUS_TERMINATED,
-                    WORKFLOW_EXECUTION_STATUS_TIMED_OUT -> State.FAILED;
-            default -> State.RUNNING;
-        };
+        if (status == WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_COMPLETED) {
+            return State.DONE;
+        }
+        return Outcome.hasEnded(status) ? State.FAILED : State.RUNNING;
     }
 }

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -13,7 +12,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.openstrawberry.worker.TrainCommandTest.Said;
 
 /** What is said where a real Temporal server has nobody to do the work. */
-@EnabledIf("hasTemporal")
+@EnabledIf("org.openstrawberry.worker.TestProcesses#hasTemporal")
 class NoWorkerTest {
     private final TinyRun run;
     private final TestProcesses processes;
@@ -21,10 +20,6 @@ class NoWorkerTest {
     NoWorkerTest(@TempDir Path folder) {
         run = new TinyRun(folder);
         processes = new TestProcesses(folder);
-    }
-
-    static boolean hasTemporal() {
-        return TestProcesses.temporal().isPresent();
     }
 
     @AfterEach
@@ -51,9 +46,6 @@ class NoWorkerTest {
     }
 
     private Said start(String id) throws IOException {
-        List<String> arguments = new ArrayList<>(run.train(id, "until.iterations=1", "warmup=null"));
-        arguments.set(0, "start");
-        arguments.addAll(List.of("--id", id, "--server", processes.server()));
-        return Said.by(arguments);
+        return Said.by(run.start(id, processes.server(), "until.iterations=1", "warmup=null"));
     }
 }

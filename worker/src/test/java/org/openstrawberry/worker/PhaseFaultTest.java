@@ -6,7 +6,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -21,7 +20,7 @@ import org.openstrawberry.worker.TrainCommandTest.Said;
 
 /** A worker, the server, or both killed in each phase of a run, and a server that stays away: {@code mvn -Pfaults verify}. */
 @Tag("faults")
-@EnabledIf("hasTemporal")
+@EnabledIf("org.openstrawberry.worker.TestProcesses#hasTemporal")
 class PhaseFaultTest {
     /** Each ends a phase; what comes next is killed. */
     private static final List<String> ENDS = List.of(
@@ -53,10 +52,6 @@ class PhaseFaultTest {
     PhaseFaultTest(@TempDir Path folder) {
         run = new TinyRun(folder);
         processes = new TestProcesses(folder);
-    }
-
-    static boolean hasTemporal() {
-        return TestProcesses.temporal().isPresent();
     }
 
     @AfterEach
@@ -107,10 +102,7 @@ class PhaseFaultTest {
     }
 
     private void start() {
-        List<String> arguments = new ArrayList<>(run.train("run"));
-        arguments.set(0, "start");
-        arguments.addAll(List.of("--id", "run", "--server", processes.server()));
-        assertThat(Said.by(arguments).err()).isEmpty();
+        assertThat(Said.by(run.start("run", processes.server())).out()).isEqualTo("run\n");
     }
 
     private void awaitFile(String path) throws InterruptedException {

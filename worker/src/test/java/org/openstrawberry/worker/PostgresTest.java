@@ -4,8 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIf;
@@ -80,10 +78,7 @@ class PostgresTest {
     }
 
     private void start(String... settings) {
-        List<String> arguments = new ArrayList<>(run.train("run", settings));
-        arguments.set(0, "start");
-        arguments.addAll(List.of("--id", "run", "--server", processes.server()));
-        processes.strawberry(arguments.toArray(String[]::new));
+        processes.strawberry(run.start("run", processes.server(), settings).toArray(String[]::new));
     }
 
     private void awaitFile(String path) throws InterruptedException {

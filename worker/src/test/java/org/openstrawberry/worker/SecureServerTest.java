@@ -21,17 +21,13 @@ import org.junit.jupiter.api.io.TempDir;
 import org.openstrawberry.worker.TestProcesses.Outcome;
 
 /** A server that demands TLS with client certificates, and one that is given an API key. */
-@EnabledIf("hasTemporal")
+@EnabledIf("org.openstrawberry.worker.TestProcesses#hasTemporal")
 class SecureServerTest {
     @TempDir
     private static Path folder = Path.of("");
 
     private static TestCertificates certificates = new TestCertificates(folder);
     private static TestProcesses processes = new TestProcesses(folder);
-
-    static boolean hasTemporal() {
-        return TestProcesses.temporal().isPresent();
-    }
 
     @BeforeAll
     static void start() throws Exception {

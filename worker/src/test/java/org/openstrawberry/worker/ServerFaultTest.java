@@ -19,7 +19,7 @@ import org.junit.jupiter.api.parallel.ExecutionMode;
  * Runs on a real Temporal server, whose processes die. Needs the temporal command: see tools/temporal/build. Two tests at a
  * time, since most of it is waiting for time-outs: so none may change what this process prints to.
  */
-@EnabledIf("hasTemporal")
+@EnabledIf("org.openstrawberry.worker.TestProcesses#hasTemporal")
 @Execution(ExecutionMode.CONCURRENT)
 class ServerFaultTest {
     private final TinyRun run;
@@ -28,10 +28,6 @@ class ServerFaultTest {
     ServerFaultTest(@TempDir Path folder) {
         run = new TinyRun(folder);
         processes = new TestProcesses(folder);
-    }
-
-    static boolean hasTemporal() {
-        return TestProcesses.temporal().isPresent();
     }
 
     @AfterEach
@@ -205,9 +201,7 @@ class ServerFaultTest {
     }
 
     private void start(String... settings) {
-        List<String> arguments = new ArrayList<>(run.train("run", settings));
-        arguments.set(0, "start");
-        arguments.addAll(List.of("--id", "run", "--server", processes.server()));
+        List<String> arguments = run.start("run", processes.server(), settings);
         // After a line that no worker asks for work, where ours has not begun to.
         assertThat(processes.strawberry(arguments.toArray(String[]::new)).lines())
                 .endsWith("run");

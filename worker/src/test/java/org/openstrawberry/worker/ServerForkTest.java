@@ -14,7 +14,7 @@ import org.openstrawberry.activities.store.DurableFiles;
 import org.openstrawberry.worker.TrainCommandTest.Said;
 
 /** Forks of runs on a real Temporal server. */
-@EnabledIf("hasTemporal")
+@EnabledIf("org.openstrawberry.worker.TestProcesses#hasTemporal")
 class ServerForkTest {
     private final TinyRun run;
     private final TestProcesses processes;
@@ -22,10 +22,6 @@ class ServerForkTest {
     ServerForkTest(@TempDir Path folder) {
         run = new TinyRun(folder);
         processes = new TestProcesses(folder);
-    }
-
-    static boolean hasTemporal() {
-        return TestProcesses.temporal().isPresent();
     }
 
     @AfterEach
@@ -66,10 +62,7 @@ class ServerForkTest {
     }
 
     private void start() {
-        List<String> arguments = new ArrayList<>(run.train("run"));
-        arguments.set(0, "start");
-        arguments.addAll(List.of("--id", "run", "--server", processes.server()));
-        assertThat(Said.by(arguments).out()).isEqualTo("run\n");
+        assertThat(Said.by(run.start("run", processes.server())).out()).isEqualTo("run\n");
     }
 
     private String fork(String parent, String iteration, String... more) {

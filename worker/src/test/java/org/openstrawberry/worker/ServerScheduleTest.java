@@ -17,7 +17,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.openstrawberry.worker.TrainCommandTest.Said;
 
 /** Schedules on a real Temporal server. */
-@EnabledIf("hasTemporal")
+@EnabledIf("org.openstrawberry.worker.TestProcesses#hasTemporal")
 class ServerScheduleTest {
     private final TinyRun run;
     private final TestProcesses processes;
@@ -25,10 +25,6 @@ class ServerScheduleTest {
     ServerScheduleTest(@TempDir Path folder) {
         run = new TinyRun(folder);
         processes = new TestProcesses(folder);
-    }
-
-    static boolean hasTemporal() {
-        return TestProcesses.temporal().isPresent();
     }
 
     @AfterEach

@@ -50,10 +50,6 @@ class SweepTest {
                 """.formatted(settings));
     }
 
-    static boolean hasTemporal() {
-        return TestProcesses.temporal().isPresent();
-    }
-
     @AfterEach
     void close() {
         processes.close();
@@ -84,7 +80,7 @@ class SweepTest {
 
     @Test
     @Tag("faults")
-    @EnabledIf("hasTemporal")
+    @EnabledIf("org.openstrawberry.worker.TestProcesses#hasTemporal")
     void aSweepOnAServerOutlivesItsCommandAndAWorker() throws Exception {
         processes.startServer();
         Process worker = processes.worker("worker-1");

@@ -69,6 +69,11 @@ final class TestProcesses implements AutoCloseable {
                 .findFirst();
     }
 
+    /** Whether there is a {@link #temporal} command. */
+    static boolean hasTemporal() {
+        return temporal().isPresent();
+    }
+
     /** Whether all is there that a server on PostgreSQL needs; see tools/temporal-server. */
     static boolean hasPostgres() {
         return temporal().isPresent()

@@ -106,6 +106,14 @@ final class TinyRun {
         return arguments;
     }
 
+    /** The command line that starts it on a server, under its directory's name. */
+    List<String> start(String name, String server, String... more) {
+        List<String> arguments = train(name, more);
+        arguments.set(0, "start");
+        arguments.addAll(List.of("--id", name, "--server", server));
+        return arguments;
+    }
+
     /** The thoughts and scores that are published, each with what tells a file from another of the same name. */
     Map<String, String> shards(String name) throws IOException {
         Map<String, String> shards = new TreeMap<>();

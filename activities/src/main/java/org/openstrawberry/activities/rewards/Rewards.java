@@ -116,8 +116,9 @@ public final class Rewards implements Function<RewardSpec, Scorer>, AutoCloseabl
             return Judges.of(judge, limits, new Secrets(environment), firstRetryOverNetwork);
         }
         if (kind instanceof JavaSpec java) {
-            Reward reward = provided("reward.java", java);
-            return provider("reward.java", java).quick()
+            RewardProvider provider = provider("reward.java", java);
+            Reward reward = created("reward.java", provider, java);
+            return provider.quick()
                     ? new Quick(BatchScorer.each(reward, limits, firstRetry))
                     : onThreads(reward, limits);
         }

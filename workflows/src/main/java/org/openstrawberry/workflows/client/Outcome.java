@@ -15,7 +15,7 @@ import reactor.core.publisher.Mono;
 import reactor.core.scheduler.Schedulers;
 
 /** What a workflow comes to in the end, through all executions that it goes on as. */
-final class Outcome {
+public final class Outcome {
     private static final Logger log = LoggerFactory.getLogger(Outcome.class);
     private static final Duration LOOK = Duration.ofSeconds(2);
 
@@ -53,7 +53,8 @@ final class Outcome {
                 .onErrorResume(e -> Mono.empty());
     }
 
-    private static boolean hasEnded(WorkflowExecutionStatus status) {
+    /** Whether an execution of that status does nothing more, and none goes on for it. */
+    public static boolean hasEnded(WorkflowExecutionStatus status) {
         return switch (status) {
             case WORKFLOW_EXECUTION_STATUS_COMPLETED,
                     WORKFLOW_EXECUTION_STATUS_FAILED,
